@@ -1,0 +1,16 @@
+//! What moves: the [`Source`], [`Target`] and [`Store`] traits that registries, bundles and
+//! memory implement, the [`Failure`] they all speak, and the verifying stream between them.
+
+mod failure;
+mod memory;
+mod source;
+mod store;
+mod target;
+mod verified;
+
+pub use failure::{Code, Failure, Retry};
+
+pub use source::{BlobStream, Source};
+pub use store::{BlobReader, Store, StoreError};
+pub use target::{Begun, Target};
+pub use verified::Verified;
