@@ -31,7 +31,7 @@ impl<S: Source, T: Target> Run<S, T> {
         self.queue.release(lane);
         match (job.kind.clone(), done) {
             (Kind::Probe { blob, homes }, Ok(Done::Probed(answers))) => {
-                self.probed(blob, &homes, answers)
+                self.probed(blob, &homes, answers);
             }
             (Kind::Copy { blob, homes }, Ok(Done::Copied(results))) => {
                 self.copied(job.attempt, blob, &homes, results);
@@ -220,7 +220,7 @@ impl<S: Source, T: Target> Run<S, T> {
                 }
             }
             Kind::Mount { place, .. } | Kind::Force { place } => {
-                changes.push(self.graph.lost_place(*place))
+                changes.push(self.graph.lost_place(*place));
             }
             Kind::Put { manifest } => changes.push(self.graph.lost_manifest(*manifest)),
         }
