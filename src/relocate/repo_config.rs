@@ -89,7 +89,9 @@ impl RepoConfig {
             text.push('\n');
         }
         for (key, prefix) in &self.prefixes {
-            text.push_str(&format!("{key}: {}\n", scalar(&prefix.to_string())));
+            for part in [key, ": ", &scalar(&prefix.to_string()), "\n"] {
+                text.push_str(part);
+            }
         }
         if self.prefixes.is_empty() {
             text.push_str("{}\n");
