@@ -1,0 +1,59 @@
+//! The last words of a run that fails: what, why, what to do next.
+
+use super::style::Style;
+use super::text::hanging;
+use crate::content::Failure;
+use crate::settings::SettingsError;
+
+/// `error: …` with every cause on the same line, then `  hint: …` when one of them has one.
+pub(super) fn render(error: &anyhow::Error, style: Style) -> String {
+    let mut text = format!(
+        "{} {}\n",
+        style.error("error:"),
+        hanging(&format!("{error:#}"))
+    );
+    if let Some(hint) = error.chain().find_map(hint) {
+        text.push_str(&hint_line(&hint, style));
+    }
+    text
+}
+
+/// `  hint: …`, ready to stand under an error.
+pub(super) fn hint_line(hint: &str, style: Style) -> String {
+    format!(
+        "  {} {}\n",
+        style.hint("hint:"),
+        hanging(hint).replace('\n', "\n  ")
+    )
+}
+
+fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return failure.hint_text().map(str::to_owned);
+    }
+    if let Some(error) = cause.downcast_ref::<SettingsError>() {
+        return error.hint();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Code;
+    use anyhow::Context as _;
+
+    #[test]
+    fn causes_share_a_line_and_the_hint_follows() {
+        let failure = Failure::new(Code::Unauthorized, "reg:5000", "401 Unauthorized\u{7}")
+            .hint("log in:\ndocker login reg:5000");
+        let error = Err::<(), _>(failure)
+            .context("the target cannot be used")
+            .expect_err("an error");
+        insta::assert_snapshot!(render(&error, Style::PLAIN), @r"
+        error: the target cannot be used: reg:5000: 401 Unauthorized�
+          hint: log in:
+            docker login reg:5000
+        ");
+    }
+}
