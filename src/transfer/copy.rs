@@ -14,7 +14,7 @@ use super::image::{CopyError, CopyOptions, Image, Outcome};
 use super::pump::Budget;
 use super::report::{ErrorRow, ImageRow};
 use super::resolve::{Resolution, Resolver};
-use super::run::{Finished, Run};
+use super::run::{Finished, OnRow, Run};
 use crate::content::{Code, Failure, Source, Target};
 use crate::event::{Event, ImageStatus, Observer};
 use crate::oci::{Digest, Platform, Reference};
@@ -87,7 +87,7 @@ pub async fn copy<S: Source, T: Target>(
         resuming: AtomicBool::new(false),
         wasted: AtomicU64::new(0),
     });
-    let names = rows.rows.iter().map(|row| row.source.clone()).collect();
+    let names = rows.images.iter().map(|row| row.source.clone()).collect();
     let run = Run::new(
         context.clone(),
         Arc::new(content),
@@ -121,7 +121,7 @@ fn platforms(wanted: &[Wanted], content: &Content) -> usize {
 
 /// The report's rows while the run fills them.
 struct Rows {
-    rows: Vec<ImageRow>,
+    images: Vec<ImageRow>,
     errors: Vec<(usize, CopyError)>,
     observer: Arc<dyn Observer>,
 }
@@ -139,7 +139,7 @@ impl Rows {
             })
         });
         Self {
-            rows: rows.collect(),
+            images: rows.collect(),
             errors: Vec::new(),
             observer,
         }
@@ -161,8 +161,8 @@ impl Rows {
                         root,
                         found,
                     } => {
-                        self.rows[row].source_digest = Some(source.to_string());
-                        self.rows[row].target_digest =
+                        self.images[row].source_digest = Some(source.to_string());
+                        self.images[row].target_digest =
                             found[target].as_ref().map(Digest::to_string);
                         let claim = claims.entry(name).or_insert_with(|| (root.clone(), row));
                         if claim.0 != *root {
@@ -197,8 +197,8 @@ impl Rows {
     }
 
     fn collision(&self, row: RowId, other: RowId) -> CopyError {
-        let (source, rival) = (&self.rows[row].source, &self.rows[other].source);
-        let target = self.rows[row].target.as_deref().unwrap_or_default();
+        let (source, rival) = (&self.images[row].source, &self.images[other].source);
+        let target = self.images[row].target.as_deref().unwrap_or_default();
         let host = target.split('/').next().unwrap_or_default();
         let message =
             format!("{source} and {rival} are different images and would both become {target}");
@@ -209,9 +209,9 @@ impl Rows {
     }
 
     fn settle(&mut self, row: RowId, status: ImageStatus, error: Option<&CopyError>) {
-        self.rows[row].status = status;
-        self.rows[row].error = error.map(ErrorRow::from);
-        tell(&*self.observer, &self.rows[row], status, error);
+        self.images[row].status = status;
+        self.images[row].error = error.map(ErrorRow::from);
+        tell(&*self.observer, &self.images[row], status, error);
     }
 
     fn fail(&mut self, row: RowId, error: &CopyError) {
@@ -228,8 +228,8 @@ impl Rows {
     }
 
     /// Tells the observer of rows as they end, from inside the run.
-    fn teller(&self) -> Box<dyn Fn(RowId, Option<&CopyError>) + Send + Sync> {
-        let (rows, observer) = (self.rows.clone(), self.observer.clone());
+    fn teller(&self) -> OnRow {
+        let (rows, observer) = (self.images.clone(), self.observer.clone());
         Box::new(move |row, error| {
             let status = if error.is_some() {
                 ImageStatus::Failed
@@ -242,10 +242,10 @@ impl Rows {
 
     fn finish(&mut self, wanted: &[Wanted], mut finished: Finished) {
         for row in finished.done {
-            self.rows[row].status = ImageStatus::Copied;
+            self.images[row].status = ImageStatus::Copied;
         }
         for wanted in wanted {
-            let row = &mut self.rows[wanted.row];
+            let row = &mut self.images[wanted.row];
             if row.status == ImageStatus::Copied {
                 row.target_digest = Some(wanted.root.to_string());
             } else if let Some(error) = finished.errors.remove(&wanted.row) {
@@ -256,7 +256,7 @@ impl Rows {
     }
 
     fn into_outcome(mut self, mut outcome: Outcome, cancel: &CancellationToken) -> Outcome {
-        for (index, row) in self.rows.iter_mut().enumerate() {
+        for (index, row) in self.images.iter_mut().enumerate() {
             if row.status == ImageStatus::Failed && row.error.is_none() {
                 let host = row.source.split('/').next().unwrap_or_default();
                 let failure = Failure::new(
@@ -270,7 +270,7 @@ impl Rows {
             }
         }
         self.errors.sort_by_key(|(row, _)| *row);
-        outcome.images = self.rows;
+        outcome.images = self.images;
         outcome.errors = self.errors;
         outcome.cancelled = cancel.is_cancelled();
         outcome

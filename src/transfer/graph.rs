@@ -320,3 +320,128 @@ impl<'a> Builder<'a> {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::super::content::Node;
+    use super::super::testing::{image_manifest, reference};
+    use super::*;
+    use crate::oci::{RawManifest, media_type};
+
+    /// Images over a few shared blobs, indexes over a few images, names over all of them.
+    fn plan(images: &[Vec<u8>], indexes: &[Vec<usize>], names: &[(usize, u8)]) -> (Graph, usize) {
+        let mut content = Content::new();
+        let mut roots: Vec<Digest> = Vec::new();
+        let mut add = |manifest: RawManifest| {
+            let digest = manifest.digest().clone();
+            let repository = reference("up.io/x").repository().clone();
+            let node = Node::new(manifest, repository).expect("a readable manifest");
+            content.insert(digest.clone(), Arc::new(node));
+            digest
+        };
+        for (number, layers) in images.iter().enumerate() {
+            let blob = |b: &u8| Descriptor::new("layer", Digest::of(&[*b]), u64::from(*b));
+            let config = Descriptor::new("config", Digest::of(&number.to_le_bytes()), 1);
+            let layers: Vec<Descriptor> = layers.iter().map(blob).collect();
+            roots.push(add(image_manifest(&config, &layers)));
+        }
+        for (number, children) in indexes.iter().enumerate() {
+            let entry = |&child: &usize| {
+                serde_json::json!({"mediaType": media_type::OCI_MANIFEST, "size": 1,
+                    "digest": roots[child % images.len()]})
+            };
+            let entries: Vec<_> = children.iter().map(entry).collect();
+            let body = serde_json::json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX,
+                "manifests": entries, "number": number});
+            roots.push(add(
+                RawManifest::new(body.to_string().into(), None).expect("an index")
+            ));
+        }
+        let wanted: Vec<Wanted> = names
+            .iter()
+            .enumerate()
+            .map(|(row, (root, repository))| Wanted {
+                row,
+                root: roots[root % roots.len()].clone(),
+                target: reference(&format!(
+                    "t{}.io/r{}:tag{row}",
+                    repository % 2,
+                    repository / 2
+                )),
+            })
+            .collect();
+        (Graph::build(&wanted, &content), wanted.len())
+    }
+
+    proptest! {
+        /// Whatever order work ends in and whatever is lost: a manifest becomes ready once and
+        /// only when all its parts are there, and every row ends, in one way.
+        #[test]
+        fn every_row_ends_once_and_nothing_is_written_early(
+            images in prop::collection::vec(prop::collection::vec(0u8..6, 0..4), 1..4),
+            indexes in prop::collection::vec(prop::collection::vec(0usize..4, 0..4), 0..4),
+            names in prop::collection::vec((0usize..8, 0u8..6), 1..6),
+            order in prop::collection::vec(any::<u32>(), 200),
+            lost in prop::collection::vec(0usize..40, 0..3),
+        ) {
+            let (mut graph, rows) = plan(&images, &indexes, &names);
+            let mut work: Vec<Result<PlaceId, ManifestId>> = (0..graph.places.len()).map(Ok).collect();
+            work.extend(graph.ready_at_start().into_iter().map(Err));
+            let mut ready_before: HashSet<ManifestId> = graph.ready_at_start().into_iter().collect();
+            let (mut placed, mut stored) = (HashSet::new(), HashSet::new());
+            let (mut finished, mut failed) = (Vec::new(), Vec::new());
+            let mut order = order.into_iter().cycle();
+            while !work.is_empty() {
+                let pick = order.next().expect("cycles") as usize % work.len();
+                let change = match work.swap_remove(pick) {
+                    Ok(place) if lost.contains(&place) => graph.lost_place(place),
+                    Ok(place) => {
+                        placed.insert(place);
+                        graph.placed(place)
+                    }
+                    Err(manifest) if !graph.is_open(manifest) => continue,
+                    Err(manifest) => {
+                        let Manifest { places, children, .. } = &graph.manifests[manifest];
+                        prop_assert!(places.iter().all(|p| placed.contains(p)));
+                        prop_assert!(children.iter().all(|c| stored.contains(c)));
+                        stored.insert(manifest);
+                        graph.stored(manifest)
+                    }
+                };
+                for manifest in change.ready {
+                    prop_assert!(ready_before.insert(manifest), "ready twice");
+                    work.push(Err(manifest));
+                }
+                finished.extend(change.finished);
+                failed.extend(change.failed);
+            }
+            let mut ended: Vec<RowId> = finished.iter().chain(&failed).copied().collect();
+            ended.sort_unstable();
+            prop_assert_eq!(ended, (0..rows).collect::<Vec<_>>());
+            if lost.iter().all(|&place| place >= graph.places.len()) {
+                prop_assert!(failed.is_empty());
+            }
+        }
+
+        /// A blob has exactly one place a repository, and its hosts part its places.
+        #[test]
+        fn a_digest_is_in_the_plan_once(
+            images in prop::collection::vec(prop::collection::vec(0u8..6, 0..4), 1..4),
+            names in prop::collection::vec((0usize..4, 0u8..6), 1..6),
+        ) {
+            let (graph, _) = plan(&images, &[], &names);
+            let digests: HashSet<&Digest> = graph.blobs.iter().map(|b| &b.descriptor.digest).collect();
+            prop_assert_eq!(digests.len(), graph.blobs.len());
+            let places: HashSet<_> = graph.places.iter().map(|p| (p.blob, &p.repository)).collect();
+            prop_assert_eq!(places.len(), graph.places.len());
+            for (id, place) in graph.places.iter().enumerate() {
+                prop_assert!(graph.blobs[place.blob].hosts[place.host].contains(&id));
+            }
+        }
+    }
+}

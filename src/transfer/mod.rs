@@ -11,7 +11,15 @@ mod queue;
 mod report;
 mod resolve;
 mod run;
+mod settle;
+mod verify;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use copy::copy;
 pub use image::{CopyError, CopyOptions, Image, Outcome};
 pub use report::{Blobs, Bytes, ErrorRow, ImageRow, Report, RequestRow};
+pub use verify::{Check, VerifyOptions, verify};

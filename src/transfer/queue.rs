@@ -109,7 +109,7 @@ impl Queue {
     pub(super) fn push(&mut self, job: Job, size: u64) {
         match job.kind {
             Kind::Mount { .. } | Kind::Force { .. } | Kind::Put { .. } => {
-                self.finishing.push_back(job)
+                self.finishing.push_back(job);
             }
             Kind::Probe { .. } => self.probes.push_back(job),
             Kind::Copy { .. } if size < LARGE => self.copies.push_back(job),
