@@ -20,7 +20,7 @@ pub enum Layout {
 
 impl Layout {
     /// The repo config of one Kubernetes version: every key that it reads but those whose pulls
-    /// are expected to fail. Without a TARGET only a custom layout has one.
+    /// are expected to fail. Empty without a TARGET.
     pub fn repo_config(&self, target: Option<&TargetPrefix>, set: &ImageSet) -> RepoConfig {
         set.registries
             .iter()
@@ -43,7 +43,7 @@ impl Layout {
                 target.map(|target| target.below(path))
             }
             Self::Flat => target.cloned(),
-            Self::Custom(config) => config.get(key).cloned(),
+            Self::Custom(config) => target.and_then(|_| config.get(key).cloned()),
         }
     }
 

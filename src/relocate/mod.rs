@@ -1,9 +1,12 @@
 //! Where images go: source reference ▶ target reference by registry key, and the repo config that
 //! tells e2e.test the same. It stops at names; digests and bytes are `transfer`'s business.
 
+#[cfg(test)]
+mod bench;
 mod error;
 mod filter;
 mod layout;
+mod place;
 mod relocation;
 mod repo_config;
 mod row;

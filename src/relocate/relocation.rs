@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::RelocateError;
-use super::filter::{Filters, Sieve};
+use super::filter::Filters;
 use super::layout::Layout;
-use super::repo_config::{NEVER_RENAMED, RepoConfig};
-use super::row::{Row, Skipped};
+use super::place::{self, Placer};
+use super::repo_config::RepoConfig;
+use super::row::Row;
 use super::target::TargetPrefix;
 use super::warning;
-use crate::catalog::{CatalogImage, ImageSet, Role, SonobuoyImages};
-use crate::kube_version::KubeVersion;
-use crate::oci::{Reference, TagOrDigest};
+use crate::catalog::{ImageSet, SonobuoyImages};
+use crate::oci::Reference;
 
 /// Source references ▶ target references, for all versions that share a TARGET.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Relocation {
     /// Places the images of `sets`, the runner images and the extra ones.
     ///
     /// Rows come sorted: test images by source, then conformance, sonobuoy, systemd-logs, extra.
-    /// Without a `target` no row has one, except that a custom layout names its own.
+    /// Without a `target` no row has one.
     pub fn new(
         sets: &[ImageSet],
         sonobuoy: &SonobuoyImages,
@@ -56,19 +56,15 @@ impl Relocation {
         layout: &Layout,
         filters: &Filters,
     ) -> Result<Self, RelocateError> {
-        let mut this = Self {
-            rows: Vec::new(),
-            notices: Vec::new(),
+        let placer = Placer::new(sets, target, layout, filters);
+        let (rows, notices) = placer.place(sonobuoy)?;
+        Ok(Self {
+            rows,
+            notices,
             target: target.cloned(),
             layout: layout.clone(),
             sonobuoy: sonobuoy.clone(),
-        };
-        let sets: BTreeMap<&KubeVersion, &ImageSet> =
-            sets.iter().map(|set| (&set.version, set)).collect();
-        this.place_tests(&sets, filters)?;
-        this.place_runners(&sets)?;
-        this.place_extras(&sets, filters)?;
-        Ok(this)
+        })
     }
 
     /// Every image, skipped ones among them.
@@ -126,200 +122,146 @@ impl Relocation {
         let Some(target) = &self.target else {
             return Ok(None);
         };
-        let tagged =
-            |name: &str, source: &Reference| target.join(&format!("{name}:{}", source.reference()));
         Ok(Some(RunnerImages {
-            conformance: tagged("conformance", &set.conformance_image)?,
-            sonobuoy: tagged("sonobuoy/sonobuoy", &self.sonobuoy.sonobuoy)?,
-            systemd_logs: tagged("sonobuoy/systemd-logs", &self.sonobuoy.systemd_logs)?,
+            conformance: place::conformance(target, set)?,
+            sonobuoy: place::sonobuoy(target, &self.sonobuoy)?,
+            systemd_logs: place::systemd_logs(target, &self.sonobuoy)?,
         }))
-    }
-
-    fn place_tests(
-        &mut self,
-        sets: &BTreeMap<&KubeVersion, &ImageSet>,
-        filters: &Filters,
-    ) -> Result<(), RelocateError> {
-        let extra: BTreeSet<&Reference> = filters.extra.iter().collect();
-        let mut left_out = BTreeSet::new();
-        let mut rows: BTreeMap<(String, Option<Reference>, Option<Skipped>), Row> = BTreeMap::new();
-        for (version, set) in sets {
-            for image in &set.images {
-                let forbidden = Skipped::forbidden(image);
-                let mut skipped = forbidden;
-                let mut place = None;
-                if forbidden.is_none() {
-                    let kept = self.key_kept_upstream(image, set);
-                    if let Some(key) = kept {
-                        left_out.insert(key.to_owned());
-                    }
-                    if kept.is_none() {
-                        place = self.place(image, set)?;
-                    } else if extra.contains(&image.source) {
-                        place = self.own_path(&image.source)?;
-                    } else {
-                        skipped = Some(Skipped::Filter);
-                    }
-                }
-                let row = Row::of_test(image, place.clone(), skipped, version);
-                match rows.entry((image.listed.clone(), place, skipped)) {
-                    std::collections::btree_map::Entry::Vacant(entry) => {
-                        entry.insert(row);
-                    }
-                    std::collections::btree_map::Entry::Occupied(mut entry) => {
-                        entry.get_mut().merge(row);
-                    }
-                }
-            }
-        }
-        let mut sieve = Sieve::new(filters);
-        for mut row in rows.into_values() {
-            let stays = sieve.keeps(&row.source, row.conformance) || extra.contains(&row.source);
-            if row.skipped.is_none() && !stays {
-                row.skip();
-            }
-            self.push(row);
-        }
-        self.notices.extend(sieve.unused());
-        self.notice_custom(&left_out);
-        Ok(())
-    }
-
-    /// Adds a row; a skipped one joins the skipped one before it of the same image.
-    fn push(&mut self, row: Row) {
-        match self.rows.last_mut() {
-            Some(last) if row.skipped.is_some() && same_skipped(last, &row) => {
-                last.merge(row);
-                last.versions.sort();
-            }
-            _ => self.rows.push(row),
-        }
-    }
-
-    fn place_runners(
-        &mut self,
-        sets: &BTreeMap<&KubeVersion, &ImageSet>,
-    ) -> Result<(), RelocateError> {
-        let versions: Vec<KubeVersion> = sets.keys().map(|v| (*v).clone()).collect();
-        let mut shared = None;
-        for (version, set) in sets {
-            let images = self.runner_images(set)?;
-            let target = images.as_ref().map(|images| images.conformance.clone());
-            self.rows.push(Row::of_other(
-                Role::Conformance,
-                &set.conformance_image,
-                target,
-                vec![(*version).clone()],
-            ));
-            shared = images;
-        }
-        let (sonobuoy, systemd_logs) =
-            shared.map_or((None, None), |i| (Some(i.sonobuoy), Some(i.systemd_logs)));
-        let source = self.sonobuoy.sonobuoy.clone();
-        self.rows.push(Row::of_other(
-            Role::Sonobuoy,
-            &source,
-            sonobuoy,
-            versions.clone(),
-        ));
-        let source = self.sonobuoy.systemd_logs.clone();
-        self.rows.push(Row::of_other(
-            Role::SystemdLogs,
-            &source,
-            systemd_logs,
-            versions,
-        ));
-        Ok(())
-    }
-
-    /// Extra images that are not in the list anyway.
-    fn place_extras(
-        &mut self,
-        sets: &BTreeMap<&KubeVersion, &ImageSet>,
-        filters: &Filters,
-    ) -> Result<(), RelocateError> {
-        let versions: Vec<KubeVersion> = sets.keys().map(|v| (*v).clone()).collect();
-        for source in &filters.extra {
-            if let Some(row) = self.rows.iter().find(|row| row.source == *source) {
-                if let Some(skipped) = row.skipped {
-                    self.notices.push(format!(
-                        "--image {source} is not mirrored ({}): tests expect its pull to fail",
-                        skipped.as_str()
-                    ));
-                }
-                continue;
-            }
-            let target = self.own_path(source)?;
-            self.rows
-                .push(Row::of_other(Role::Extra, source, target, versions.clone()));
-        }
-        Ok(())
-    }
-
-    /// The image's key, when a custom layout leaves it at its upstream prefix.
-    fn key_kept_upstream<'a>(&self, image: &'a CatalogImage, set: &ImageSet) -> Option<&'a str> {
-        let key = image.key.as_deref()?;
-        let upstream = set.registries.get(key)?;
-        self.layout.keeps_upstream(key, upstream).then_some(key)
-    }
-
-    /// Where a test image goes: below its key's prefix, or with no key under its own path.
-    fn place(
-        &self,
-        image: &CatalogImage,
-        set: &ImageSet,
-    ) -> Result<Option<Reference>, RelocateError> {
-        let keyed = image
-            .key
-            .as_deref()
-            .and_then(|key| Some((key, set.registries.get(key)?)));
-        let Some((key, upstream)) = keyed else {
-            return self.own_path(&image.source);
-        };
-        self.layout
-            .prefix(self.target.as_ref(), key, upstream)
-            .map(|prefix| prefix.join(&format!("{}:{}", image.name, image.tag)))
-            .transpose()
-    }
-
-    /// TARGET and the source's repository path, for images that no key reaches: nodes find them
-    /// there through a mirror of the source's host. A source by digest is tagged
-    /// `sha256-<first 12 hexadecimal digits>`, so that no registry takes it for garbage; pulls by
-    /// the digest itself work as well.
-    fn own_path(&self, source: &Reference) -> Result<Option<Reference>, RelocateError> {
-        let tag = match source.reference() {
-            TagOrDigest::Tag(tag) => tag.to_string(),
-            TagOrDigest::Digest(digest) => {
-                let (algorithm, hex) = digest.as_str().split_once(':').unwrap_or_default();
-                format!("{algorithm}-{}", hex.get(..12).unwrap_or(hex))
-            }
-        };
-        let name = source.repository().path();
-        self.target
-            .as_ref()
-            .map(|target| target.join(&format!("{name}:{tag}")))
-            .transpose()
-    }
-
-    fn notice_custom(&mut self, left_out: &BTreeSet<String>) {
-        let Layout::Custom(config) = &self.layout else {
-            return;
-        };
-        if !left_out.is_empty() {
-            let keys: Vec<&str> = left_out.iter().map(String::as_str).collect();
-            self.notices.push(format!(
-                "the repo config leaves these keys at their upstream prefix, their images are not mirrored: {}",
-                keys.join(", ")
-            ));
-        }
-        for key in NEVER_RENAMED.iter().filter(|key| config.get(key).is_some()) {
-            self.notices.push(format!(
-                "{key} is left out of the written repo config: tests expect its pulls to fail"
-            ));
-        }
     }
 }
 
-fn same_skipped(a: &Row, b: &Row) -> bool {
-    a.listed == b.listed && a.skipped == b.skipped
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, Role};
+    use crate::relocate::bench::{Bench, row, targets};
+    use crate::relocate::repo_config::NEVER_RENAMED;
+
+    /// What e2e.test will ask for, by the written file, is where the image goes.
+    #[test]
+    fn targets_and_repo_config_agree_for_every_known_patch() {
+        let catalog = Catalog::embedded();
+        let sonobuoy = catalog.sonobuoy(None).expect("the default");
+        let target: TargetPrefix = "registry.example.com/k8s".parse().expect("a target");
+        for patch in catalog.read_in_full() {
+            let sets = [catalog.resolve(patch).expect("known")];
+            for layout in [Layout::KeepPath, Layout::Flat] {
+                let relocation = Relocation::new(
+                    &sets,
+                    &sonobuoy,
+                    Some(&target),
+                    &layout,
+                    &Filters::default(),
+                )
+                .expect("a relocation");
+                let config = relocation.repo_config(&sets[0]);
+                for key in sets[0].registries.keys() {
+                    let renamed = !NEVER_RENAMED.contains(&key.as_str());
+                    assert_eq!(config.get(key).is_some(), renamed, "{patch} {key}");
+                }
+                let mut tests = 0;
+                for image in &sets[0].images {
+                    let row = row(&relocation, &image.listed);
+                    tests += 1;
+                    let asked = match &image.key {
+                        Some(key) => config
+                            .get(key)
+                            .map(|prefix| format!("{prefix}/{}:{}", image.name, image.tag)),
+                        None => Some(format!("{target}/{}:{}", image.name, image.tag)),
+                    };
+                    if row.skipped.is_none() {
+                        assert_eq!(row.target.as_ref().map(Reference::to_string), asked);
+                    } else {
+                        assert_eq!((&row.target, asked), (&None, None), "{patch}");
+                    }
+                }
+                let listed = relocation.rows().iter().filter(|r| r.role == Role::Test);
+                assert_eq!(listed.count(), tests);
+            }
+        }
+    }
+
+    #[test]
+    fn keep_path_keeps_upstream_paths() {
+        let bench = Bench::new(&["v1.36.3"]);
+        let relocation = bench.relocate("reg.io/k8s", &Layout::KeepPath, &Filters::default());
+        assert_eq!(relocation.pulls().len(), 44);
+        assert_eq!(relocation.collisions(), []);
+        let targets = targets(&relocation);
+        for target in [
+            "reg.io/k8s/e2e-test-images/volume/nfs:1.6.0",
+            "reg.io/k8s/pause:3.10.2",
+            "reg.io/k8s/sig-storage/csi-resizer:v2.1.0",
+        ] {
+            assert!(targets.contains(&target.to_owned()), "{target}");
+        }
+        assert_eq!(
+            targets[41..],
+            [
+                "reg.io/k8s/conformance:v1.36.3",
+                "reg.io/k8s/sonobuoy/sonobuoy:v0.57.5",
+                "reg.io/k8s/sonobuoy/systemd-logs:v0.4",
+            ]
+        );
+        let images = relocation.runner_images(&bench.sets[0]).expect("names");
+        assert_eq!(
+            images.expect("a target").conformance.to_string(),
+            targets[41]
+        );
+        let yaml = relocation.repo_config(&bench.sets[0]).to_yaml("");
+        assert_eq!(
+            yaml,
+            "buildImageRegistry: reg.io/k8s/build-image\n\
+             cloudProviderGcpRegistry: reg.io/k8s/cloud-provider-gcp\n\
+             dockerLibraryRegistry: reg.io/k8s/library\n\
+             gcEtcdRegistry: reg.io/k8s\n\
+             gcRegistry: reg.io/k8s\n\
+             promoterE2eRegistry: reg.io/k8s/e2e-test-images\n\
+             sigStorageRegistry: reg.io/k8s/sig-storage\n"
+        );
+    }
+
+    #[test]
+    fn a_shared_name_is_a_collision() {
+        let bench = Bench::new(&["v1.36.3"]);
+        let filters = Filters {
+            extra: vec![
+                "quay.io/library/x:1".parse().expect("a reference"),
+                "x:1".parse().expect("a reference"),
+            ],
+            ..Filters::default()
+        };
+        let relocation = bench.relocate("reg.io/k8s", &Layout::KeepPath, &filters);
+        let collisions = relocation.collisions();
+        assert_eq!(collisions.len(), 1);
+        assert_eq!(collisions[0].target.to_string(), "reg.io/k8s/library/x:1");
+        let sources: Vec<String> = collisions[0]
+            .sources
+            .iter()
+            .map(Reference::to_string)
+            .collect();
+        assert_eq!(sources, ["quay.io/library/x:1", "docker.io/library/x:1"]);
+    }
+
+    #[test]
+    fn without_a_target_nothing_has_one() {
+        let bench = Bench::new(&["v1.36.3"]);
+        for layout in [
+            Layout::KeepPath,
+            Layout::Flat,
+            bench.custom("gcRegistry: reg.io"),
+        ] {
+            let filters = Filters::default();
+            let relocation = Relocation::new(&bench.sets, &bench.sonobuoy, None, &layout, &filters)
+                .expect("a relocation");
+            assert!(relocation.rows().iter().all(|row| row.target.is_none()));
+            assert_eq!(relocation.rows().len(), 46);
+            assert!(relocation.pulls().is_empty() && relocation.warnings().is_empty());
+            assert!(relocation.repo_config(&bench.sets[0]).is_empty());
+            assert_eq!(
+                relocation.runner_images(&bench.sets[0]).expect("names"),
+                None
+            );
+        }
+    }
 }

@@ -89,7 +89,9 @@ impl RepoConfig {
             text.push('\n');
         }
         for (key, prefix) in &self.prefixes {
-            text.push_str(&format!("{key}: {}\n", scalar(&prefix.to_string())));
+            for part in [key, ": ", &scalar(&prefix.to_string()), "\n"] {
+                text.push_str(part);
+            }
         }
         if self.prefixes.is_empty() {
             text.push_str("{}\n");
@@ -107,16 +109,19 @@ impl FromIterator<(String, TargetPrefix)> for RepoConfig {
 }
 
 fn prefix(value: &serde_yaml::Value) -> Result<TargetPrefix, String> {
-    match value {
-        serde_yaml::Value::String(text) => text
-            .parse()
-            .map_err(|e: super::target::InvalidTarget| e.to_string()),
-        serde_yaml::Value::Null => Err(
+    let text = match value {
+        serde_yaml::Value::String(text) => text.as_str(),
+        serde_yaml::Value::Null => "",
+        _ => return Err("it is not text".to_owned()),
+    };
+    if text.is_empty() {
+        return Err(
             "it is empty, which e2e.test takes as an empty prefix; leave the key out to keep its default"
                 .to_owned(),
-        ),
-        _ => Err("it is not text".to_owned()),
+        );
     }
+    text.parse()
+        .map_err(|e: super::target::InvalidTarget| e.to_string())
 }
 
 /// The line on which `key` is set, when exactly one looks like it.

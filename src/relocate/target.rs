@@ -40,15 +40,18 @@ impl TargetPrefix {
 
     /// The image `name:tag` under this prefix; the name may hold slashes.
     pub fn join(&self, name_and_tag: &str) -> Result<Reference, RelocateError> {
-        let reference: Reference = format!("{self}/{name_and_tag}").parse()?;
-        let name = reference.repository().to_string();
-        if name.len() > NAME_LIMIT {
+        let text = format!("{self}/{name_and_tag}");
+        let end = text.rfind('/').map_or(0, |slash| {
+            let last = &text[slash..];
+            slash + last.find(':').unwrap_or(last.len())
+        });
+        if end > NAME_LIMIT {
             return Err(RelocateError::NameTooLong {
-                length: name.len(),
-                name,
+                name: text[..end].to_owned(),
+                length: end,
             });
         }
-        Ok(reference)
+        Ok(text.parse()?)
     }
 
     /// The prefix `path` below this one; this one itself when `path` is empty.

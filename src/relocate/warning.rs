@@ -41,3 +41,47 @@ fn too_deep(pulls: &[(Reference, Reference)]) -> Option<String> {
         pulls.len()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relocate::bench::Bench;
+    use crate::relocate::{Filters, Layout, Relocation};
+
+    #[test]
+    fn registries_that_may_refuse_are_warned_about() {
+        let bench = Bench::new(&["v1.36.3"]);
+        for (target, part) in [
+            ("reg.io", "reg.io/PROJECT"),
+            ("docker.io/me", "41 of 44 images"),
+            ("reg.io/k8s", ""),
+            ("localhost:5000", ""),
+        ] {
+            let warnings = bench
+                .relocate(target, &Layout::KeepPath, &Filters::default())
+                .warnings();
+            assert_eq!(
+                warnings.len(),
+                usize::from(!part.is_empty()),
+                "{warnings:?}"
+            );
+            assert!(warnings.concat().contains(part), "{warnings:?}");
+        }
+        let long: TargetPrefix = format!("reg.io/{}", "a".repeat(230))
+            .parse()
+            .expect("a target");
+        let filters = Filters::default();
+        let error = Relocation::new(
+            &bench.sets,
+            &bench.sonobuoy,
+            Some(&long),
+            &Layout::KeepPath,
+            &filters,
+        )
+        .expect_err("too long");
+        assert!(
+            error.to_string().contains("use a shorter TARGET"),
+            "{error}"
+        );
+    }
+}
