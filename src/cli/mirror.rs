@@ -24,6 +24,18 @@ pub struct MirrorArgs {
     #[arg(value_name = "TARGET")]
     pub target: String,
 
+    /// Kubernetes versions.
+    #[command(flatten)]
+    pub release: ReleaseArgs,
+    /// Sonobuoy version, other lists.
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+    /// Filters and more images.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Layout of the names.
+    #[command(flatten)]
+    pub naming: NamingArgs,
     /// One more registry to fill in the same run; each blob is read once. Repeatable.
     #[arg(
         long,
@@ -47,19 +59,6 @@ pub struct MirrorArgs {
         hide_env = true
     )]
     pub source_mirror: Vec<String>,
-
-    /// Kubernetes versions.
-    #[command(flatten)]
-    pub release: ReleaseArgs,
-    /// Sonobuoy version, other lists.
-    #[command(flatten)]
-    pub catalog: CatalogArgs,
-    /// Filters and more images.
-    #[command(flatten)]
-    pub selection: SelectionArgs,
-    /// Layout of the names.
-    #[command(flatten)]
-    pub naming: NamingArgs,
     /// Login, TLS, concurrency.
     #[command(flatten)]
     pub access: AccessArgs,

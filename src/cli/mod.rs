@@ -15,6 +15,9 @@ mod root;
 mod selection;
 mod verify;
 
+#[cfg(test)]
+mod help_tests;
+
 pub use access::AccessArgs;
 pub use completions::CompletionsArgs;
 pub use config::ConfigArgs;

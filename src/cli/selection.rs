@@ -28,11 +28,13 @@ pub struct SelectionArgs {
     )]
     pub conformance_only: bool,
 
-    /// Only images whose source matches GLOB; repeatable.
+    /// Only images that match GLOB, such as agnhost* or registry.k8s.io/sig-storage/*; repeatable.
+    ///
+    /// Compared with the source and with its last part, each with and without the tag.
     #[arg(long, env = "AIRBUOY_INCLUDE", value_name = "GLOB", hide_env = true)]
     pub include: Vec<String>,
 
-    /// No image whose source matches GLOB; repeatable, wins over --include.
+    /// No image that matches GLOB; repeatable, wins over --include.
     #[arg(long, env = "AIRBUOY_EXCLUDE", value_name = "GLOB", hide_env = true)]
     pub exclude: Vec<String>,
 

@@ -4,9 +4,25 @@ use std::io;
 
 use camino::Utf8PathBuf;
 
+use crate::catalog::CatalogError;
+use crate::kube_version::InvalidVersion;
+use crate::relocate::{InvalidTarget, RelocateError};
+
 /// Bad input, found before anything was contacted.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
+    /// The text is no Kubernetes version.
+    #[error("--kubernetes-version: {0}")]
+    Version(#[from] InvalidVersion),
+    /// The catalogue has no answer.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The text is no TARGET.
+    #[error(transparent)]
+    Target(#[from] InvalidTarget),
+    /// There is no place for an image, or the repo config cannot be used.
+    #[error(transparent)]
+    Relocate(#[from] RelocateError),
     /// A value of a flag makes no sense.
     #[error("{flag} {value}: {reason}")]
     Value {
@@ -64,6 +80,9 @@ impl SettingsError {
             Self::NotWritable { flag, .. } => Some(format!(
                 "give {flag} a place that you may write to; nothing was contacted yet"
             )),
+            Self::Catalog(CatalogError::UnknownVersion { .. }) => Some(
+                "a newer airbuoy may know it; or give a folder of lists with --catalog".to_owned(),
+            ),
             _ => None,
         }
     }
@@ -73,7 +92,15 @@ impl SettingsError {
         match self {
             Self::NotWritable { .. } => true,
             Self::Unreadable { source, .. } => source.kind() != io::ErrorKind::NotFound,
-            Self::Value { .. } | Self::Content { .. } => false,
+            Self::Catalog(CatalogError::Unreadable { source, .. }) => {
+                source.kind() != io::ErrorKind::NotFound
+            }
+            Self::Version(_)
+            | Self::Catalog(_)
+            | Self::Target(_)
+            | Self::Relocate(_)
+            | Self::Value { .. }
+            | Self::Content { .. } => false,
         }
     }
 }

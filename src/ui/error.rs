@@ -10,10 +10,25 @@ pub(super) fn render(error: &anyhow::Error, style: Style) -> String {
     let mut text = format!(
         "{} {}\n",
         style.error("error:"),
-        hanging(&format!("{error:#}"))
+        hanging(&one_sentence(error))
     );
     if let Some(hint) = error.chain().find_map(hint) {
         text.push_str(&hint_line(&hint, style));
+    }
+    text
+}
+
+/// The causes, outermost first. One that the text already holds is not told again: some errors
+/// show their source themselves.
+fn one_sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
     }
     text
 }
@@ -42,6 +57,20 @@ mod tests {
     use super::*;
     use crate::content::Code;
     use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
+        let error = SettingsError::Unreadable {
+            flag: "--ca-file",
+            path: "ca.pem".into(),
+            source: missing,
+        };
+        assert_eq!(
+            render(&error.into(), Style::PLAIN),
+            "error: --ca-file ca.pem: no such file\n"
+        );
+    }
 
     #[test]
     fn causes_share_a_line_and_the_hint_follows() {

@@ -15,6 +15,10 @@ pub fn failures(rows: &[ImageRow], style: Style) -> String {
     let mut groups: Vec<(&ErrorRow, Vec<&ImageRow>)> = Vec::new();
     for row in rows.iter().filter(|r| r.status == ImageStatus::Failed) {
         let Some(error) = &row.error else { continue };
+        if error.code == Code::Cancelled.as_str() {
+            // Who stopped the run knows why.
+            continue;
+        }
         match groups.iter_mut().find(|(e, _)| same_reason(e, error)) {
             Some((_, images)) => images.push(row),
             None => groups.push((error, vec![row])),

@@ -3,7 +3,9 @@
 
 mod error;
 mod failures;
+mod images;
 mod logging;
+mod plan;
 mod printer;
 mod progress;
 mod size;
@@ -13,10 +15,12 @@ mod table;
 mod text;
 
 pub use failures::failures;
+pub use images::{images_summary, images_table};
 pub use logging::start_logging;
+pub use plan::plan_table;
 pub use printer::Printer;
 pub use progress::Progress;
 pub use size::{bytes, count, duration};
 pub use style::Style;
-pub use summary::{mirrored, verified};
+pub use summary::{mirrored, planned, verified};
 pub use table::Table;

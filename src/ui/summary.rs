@@ -1,6 +1,6 @@
 //! The last line of a copy or a check: numbers that add up.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::size::{bytes, count, duration};
@@ -11,7 +11,13 @@ use crate::transfer::Report;
 /// `Mirrored 44 images in 41 s: 4.2 GB sent, …`, or `Nothing to do: …`.
 pub fn mirrored(report: &Report) -> String {
     let time = duration(Duration::from_secs_f64(report.seconds));
-    let [copied, present, skipped, failed] = tally(report);
+    let Tally {
+        copied,
+        present,
+        skipped,
+        failed,
+        ..
+    } = tally(report);
     if copied == 0 && failed == 0 {
         let heads = |side| requests(report, side, "HEAD");
         let skipped = match skipped {
@@ -65,8 +71,10 @@ pub fn mirrored(report: &Report) -> String {
 /// `Verified 44 images in 3.0 s: all sound`, or how many are not.
 pub fn verified(report: &Report, deep: bool) -> String {
     let time = duration(Duration::from_secs_f64(report.seconds));
-    let [copied, present, _, failed] = tally(report);
-    let images = count(copied + present + failed, "image");
+    let Tally {
+        present, failed, ..
+    } = tally(report);
+    let images = count(present + failed, "image");
     let how = if deep {
         "every byte hashed"
     } else {
@@ -79,18 +87,66 @@ pub fn verified(report: &Report, deep: bool) -> String {
     }
 }
 
-/// How many images ended each way: copied, present, skipped, failed. An image with several
-/// targets counts once, as the worst of its rows.
-fn tally(report: &Report) -> [usize; 4] {
-    let having = |status| -> BTreeSet<&str> {
-        let rows = report.images.iter().filter(|row| row.status == status);
-        rows.map(|row| row.source.as_str()).collect()
-    };
-    let failed = having(ImageStatus::Failed);
-    let copied = &having(ImageStatus::Copied) - &failed;
-    let present = &(&having(ImageStatus::Present) - &failed) - &copied;
-    let skipped = &(&(&having(ImageStatus::Skipped) - &failed) - &copied) - &present;
-    [copied.len(), present.len(), skipped.len(), failed.len()]
+/// `Would copy 44 images: 4.2 GB. 0 up to date; nothing was written`.
+pub fn planned(report: &Report) -> String {
+    let Tally {
+        planned,
+        present,
+        skipped,
+        failed,
+        ..
+    } = tally(report);
+    let mut rest = vec![format!("{present} up to date")];
+    if skipped > 0 {
+        rest.push(format!("{skipped} skipped"));
+    }
+    if failed > 0 {
+        rest.push(format!("{failed} cannot be copied"));
+    }
+    format!(
+        "Would copy {}: {}. {}; nothing was written",
+        count(planned, "image"),
+        bytes(report.bytes.unique),
+        rest.join(", ")
+    )
+}
+
+/// How many images ended each way.
+struct Tally {
+    copied: usize,
+    planned: usize,
+    present: usize,
+    skipped: usize,
+    failed: usize,
+}
+
+/// An image with several targets counts once, as the worst of its rows.
+fn tally(report: &Report) -> Tally {
+    let mut worst: BTreeMap<&str, ImageStatus> = BTreeMap::new();
+    for row in &report.images {
+        let status = worst.entry(&row.source).or_insert(row.status);
+        if gravity(row.status) > gravity(*status) {
+            *status = row.status;
+        }
+    }
+    let number = |status| worst.values().filter(|&&s| s == status).count();
+    Tally {
+        copied: number(ImageStatus::Copied),
+        planned: number(ImageStatus::Planned),
+        present: number(ImageStatus::Present),
+        skipped: number(ImageStatus::Skipped),
+        failed: number(ImageStatus::Failed),
+    }
+}
+
+fn gravity(status: ImageStatus) -> u8 {
+    match status {
+        ImageStatus::Skipped => 0,
+        ImageStatus::Present => 1,
+        ImageStatus::Copied => 2,
+        ImageStatus::Planned => 3,
+        ImageStatus::Failed => 4,
+    }
 }
 
 fn requests(report: &Report, side: Side, method: &str) -> u64 {
@@ -167,6 +223,17 @@ mod tests {
     }
 
     #[test]
+    fn a_dry_run_says_what_would_be_sent() {
+        use ImageStatus::{Planned, Present};
+        let mut plan = report(&[Planned, Present, Planned]);
+        plan.bytes.unique = 58_000_000;
+        assert_eq!(
+            planned(&plan),
+            "Would copy 2 images: 58 MB. 1 up to date; nothing was written"
+        );
+    }
+
+    #[test]
     fn failures_are_counted_once_an_image() {
         use ImageStatus::{Copied, Failed, Present, Skipped};
         let mut mixed = report(&[Copied, Failed, Present, Skipped, Copied]);
@@ -176,7 +243,7 @@ mod tests {
             "Mirrored 1 of 3 images in 0.1 s: 0 B sent, 1 image up to date, 1 skipped, 1 failed"
         );
         assert_eq!(
-            verified(&mixed, false),
+            verified(&report(&[Failed, Present, Present]), false),
             "Verified 3 images in 0.1 s: 1 not sound"
         );
         assert_eq!(

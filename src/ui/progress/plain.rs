@@ -47,7 +47,7 @@ impl<W: Write> Plain<W> {
                     let reason = error.as_deref().unwrap_or("left out");
                     format!("skipped  {}: {}", clean(image), one_line(reason))
                 }
-                ImageStatus::Copied | ImageStatus::Present => {
+                ImageStatus::Copied | ImageStatus::Present | ImageStatus::Planned => {
                     format!(
                         "{:<8} {} -> {}",
                         status.as_str(),

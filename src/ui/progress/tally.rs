@@ -106,6 +106,10 @@ impl Tally {
     }
 
     fn sum(&self, now: Instant, width: usize) -> String {
+        let images = self.image_count();
+        if self.total == 0 {
+            return images;
+        }
         let mut facts = vec![
             format!("{:>3} %", percent(self.done, self.total)),
             size::bytes_of(self.done.min(self.total), self.total),
@@ -121,16 +125,20 @@ impl Tally {
                 facts.push(format!("{} left", whole_seconds(left)));
             }
         }
-        let mut images = format!("{} of {} images", self.finished.len(), self.images);
-        if self.failed > 0 {
-            images.push_str(&format!(", {} failed", self.failed));
-        }
         let facts = format!("{}   {images}", facts.join("  "));
         let room = width.saturating_sub(facts.chars().count() + 3);
         if room < SMALL_BAR {
             return facts;
         }
         format!("{}  {facts}", bar(self.done, self.total, room.min(BAR)))
+    }
+
+    fn image_count(&self) -> String {
+        let mut images = format!("{} of {} images", self.finished.len(), self.images);
+        if self.failed > 0 {
+            images.push_str(&format!(", {} failed", self.failed));
+        }
+        images
     }
 
     fn blobs(&self, width: usize, most: usize) -> Vec<String> {
