@@ -33,7 +33,7 @@ fn dispatch(
         Command::Verify(args) => verify::run(&args, environment, printer),
         Command::Config(args) => config::run(&args, printer),
         Command::Rehearse(args) => rehearse::run(&args, environment, printer),
-        Command::Completions(args) => completions::run(args, printer),
+        Command::Completions(args) => completions::run(&args, printer),
         Command::Man => man::run(printer),
     }
 }

@@ -49,10 +49,10 @@ fn block(error: &ErrorRow, images: &[&ImageRow], style: Style) -> String {
         ),
     };
     let mut text = format!("{} {reason}\n", style.error("error:"));
-    for row in images {
+    text.extend(images.iter().map(|row| {
         let target = row.target.as_deref().unwrap_or("nowhere");
-        text.push_str(&format!("  {} -> {}\n", clean(&row.source), clean(target)));
-    }
+        format!("  {} -> {}\n", clean(&row.source), clean(target))
+    }));
     if many && is_missing(error) {
         if error.side == Side::Source {
             let flags: Vec<String> = distinct_sources(images)
