@@ -3,5 +3,14 @@
 
 mod support;
 
+mod catalogue;
+mod faults;
+mod kinds;
 mod layers;
+mod memory;
+mod messages;
+mod mirror;
+mod rehearse;
+mod resume;
 mod support_works;
+mod verify;

@@ -7,7 +7,7 @@ use crate::support::http;
 use crate::support::images;
 use crate::support::peers::Peers;
 use crate::support::push::push;
-use crate::support::registry::{Kind, Options, PASSWORD, Registry, USER};
+use crate::support::registry::{Kind, Options, PASSWORD, Reach, Registry, USER};
 use crate::support::skip::require;
 
 /// Everything but the schema 1 manifest, which no current registry takes.
@@ -63,11 +63,10 @@ fn a_private_authority_and_a_login_are_asked_for() {
     push(&content, &registry.host());
     let closed = require!(Registry::on_storage(
         Options {
-            tls: true,
-            login: true,
+            reach: Reach::LoginAndPrivateAuthority,
             ..Options::new(Kind::Distribution)
         },
-        registry.storage(),
+        &registry.storage(),
     ));
     let peers = require!(Peers::find()).trusting(closed.ca_file());
     let peers = peers.logged_in(USER, PASSWORD);

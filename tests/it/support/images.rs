@@ -44,10 +44,9 @@ pub(crate) fn mirrors(references: &[String], scheme: &str, host: &str) -> String
         .collect();
     names.sort_unstable();
     names.dedup();
-    names
-        .iter()
-        .map(|name| format!(" --source-mirror {name}={scheme}{host}/{name}"))
-        .collect()
+    names.iter().fold(String::new(), |flags, name| {
+        format!("{flags} --source-mirror {name}={scheme}{host}/{name}")
+    })
 }
 
 /// A stand-in for each reference, below its host's name: an index of two platforms with a base
@@ -167,10 +166,9 @@ pub(crate) fn kinds() -> (Content, Vec<&'static str>) {
 /// The words of `airbuoy mirror` that copy just `images` (`repository:tag`) from the plain HTTP
 /// registry `source` to `target`, and report in JSON.
 pub(crate) fn mirror_only(images: &[&str], source: &str, target: &str) -> String {
-    let images: String = images
-        .iter()
-        .map(|image| format!(" --image {HOST}/{image}"))
-        .collect();
+    let images = images.iter().fold(String::new(), |flags, image| {
+        format!("{flags} --image {HOST}/{image}")
+    });
     format!(
         "mirror {target} --kubernetes-version {VERSION} --exclude *.io/* -o json \
          --source-mirror {HOST}=http://{source}{images}"

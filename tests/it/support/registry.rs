@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::access_log::{self, Access};
-use super::{http, skip, tls};
+use super::{skip, tls};
 
-/// The login of registries started with [`Options::login`].
+/// The login of registries whose [`Reach`] wants one.
 pub(crate) const USER: &str = "ci";
 /// Its password.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -36,15 +36,24 @@ impl Kind {
     }
 }
 
+/// What a client needs to be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Plain HTTP, nothing.
+    Plain,
+    /// Plain HTTP, [`USER`] and [`PASSWORD`].
+    Login,
+    /// TLS, a login, and trust in a private authority ([`Registry::ca_file`]).
+    LoginAndPrivateAuthority,
+}
+
 /// How a registry is started.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     /// The program.
     pub(crate) kind: Kind,
-    /// Serve TLS with a certificate of a private authority ([`Registry::ca_file`]).
-    pub(crate) tls: bool,
-    /// Ask for [`USER`] and [`PASSWORD`].
-    pub(crate) login: bool,
+    /// TLS and login.
+    pub(crate) reach: Reach,
     /// Refuse every write.
     pub(crate) read_only: bool,
     /// Allow DELETE.
@@ -56,8 +65,7 @@ impl Options {
     pub(crate) fn new(kind: Kind) -> Self {
         Self {
             kind,
-            tls: false,
-            login: false,
+            reach: Reach::Plain,
             read_only: false,
             delete: true,
         }
@@ -80,11 +88,11 @@ impl Registry {
 
     /// Starts a registry with an empty storage, or says why the test is skipped.
     pub(crate) fn start(options: Options) -> Result<Self, String> {
-        Self::on_storage(options, Arc::new(temp_dir()))
+        Self::on_storage(options, &Arc::new(temp_dir()))
     }
 
     /// Starts a registry on a storage that others may have filled.
-    pub(crate) fn on_storage(options: Options, storage: Arc<TempDir>) -> Result<Self, String> {
+    pub(crate) fn on_storage(options: Options, storage: &Arc<TempDir>) -> Result<Self, String> {
         let program = options.kind.program()?;
         // The port is free when it is chosen and may be taken a moment later: then try another.
         for _ in 0..8 {
@@ -130,7 +138,7 @@ impl Registry {
         self.storage.clone()
     }
 
-    /// The private authority's certificate, for [`Options::tls`].
+    /// The private authority's certificate.
     pub(crate) fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
@@ -147,11 +155,6 @@ impl Registry {
             }
             before = now;
         }
-    }
-
-    /// What `GET path` answers (plain registries without login): status and body.
-    pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        http::get(&self.host(), path)
     }
 
     /// Every tag of every repository, as `repository:tag`, sorted.
@@ -217,20 +220,16 @@ fn spawn(program: &Path, options: Options, folder: &Path, storage: &Path, port: 
         options.delete,
         options.read_only,
     );
-    let folder_text = folder.display();
-    if options.tls {
+    if options.reach == Reach::LoginAndPrivateAuthority {
         tls::write_to(folder);
-        config.push_str(&format!(
-            "  tls: {{certificate: {folder_text}/server.pem, key: {folder_text}/server.key}}\n"
-        ));
+        config += "  tls: {certificate: FOLDER/server.pem, key: FOLDER/server.key}\n";
     }
-    if options.login {
+    if options.reach != Reach::Plain {
         fs::write(folder.join("htpasswd"), HTPASSWD).expect("a writable folder");
-        config.push_str(&format!(
-            "auth: {{htpasswd: {{realm: tests, path: {folder_text}/htpasswd}}}}\n"
-        ));
+        config += "auth: {htpasswd: {realm: tests, path: FOLDER/htpasswd}}\n";
     }
     let config_file = folder.join("config.yml");
+    let config = config.replace("FOLDER", &folder.display().to_string());
     fs::write(&config_file, config).expect("a writable folder");
     let output = fs::File::create(folder.join("output")).expect("a writable folder");
     Command::new(program)
