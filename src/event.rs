@@ -114,6 +114,8 @@ pub enum ImageStatus {
     Copied,
     /// It was there already.
     Present,
+    /// It would be copied: only a dry run says so.
+    Planned,
     /// It was left out on purpose.
     Skipped,
     /// It is not complete at the target.
@@ -126,6 +128,7 @@ impl ImageStatus {
         match self {
             Self::Copied => "copied",
             Self::Present => "present",
+            Self::Planned => "planned",
             Self::Skipped => "skipped",
             Self::Failed => "failed",
         }

@@ -1,1 +1,422 @@
-//! A store in memory.
+//! A [`Store`] in memory: the embedded target of a rehearsal, and stand-in upstreams.
+//!
+//! Each blob is held once, however many repositories show it. Nothing is ever collected: what
+//! was committed stays until the store is dropped.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bytes::Bytes;
+
+use super::segments::{Builder, MemoryBlob};
+
+use super::{Store, StoreError};
+use crate::oci::{Algorithm, Digest, Hasher, RawManifest, Referrer, TagOrDigest};
+
+/// Repositories of manifests and blobs in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    repositories: BTreeMap<String, Contents>,
+    blobs: HashMap<Digest, MemoryBlob>,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    tags: BTreeMap<String, Digest>,
+    manifests: BTreeMap<Digest, Held>,
+    blobs: HashSet<Digest>,
+}
+
+#[derive(Debug)]
+struct Held {
+    manifest: RawManifest,
+    referrer: Option<Referrer>,
+}
+
+/// A blob on its way into a [`MemoryStore`].
+pub struct MemoryUpload {
+    repository: String,
+    hasher: Hasher,
+    builder: Builder,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a whole blob into the repository and gives its digest.
+    pub fn insert_blob(&self, repository: &str, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        let mut builder = Builder::default();
+        builder.append(bytes);
+        self.show(repository, &digest, Some(builder.finish()));
+        digest
+    }
+
+    /// [`Store::put_manifest`] without a runtime.
+    pub fn insert_manifest(
+        &self,
+        repository: &str,
+        reference: &TagOrDigest,
+        manifest: RawManifest,
+    ) -> Result<(), StoreError> {
+        let successors = manifest.successors()?;
+        let referrer = manifest.referrer()?;
+        let mut state = self.write();
+        let nothing = Contents::default();
+        let held = state.repositories.get(repository).unwrap_or(&nothing);
+        let missing_child = successors
+            .manifests
+            .iter()
+            .find(|d| !held.manifests.contains_key(&d.digest));
+        let missing_blob = successors
+            .blobs
+            .iter()
+            .find(|d| !d.is_foreign() && !held.blobs.contains(&d.digest));
+        if let Some(missing) = missing_blob.or(missing_child) {
+            return Err(StoreError::Missing(missing.digest.clone()));
+        }
+        let digest = manifest.digest().clone();
+        if let TagOrDigest::Digest(wanted) = reference
+            && *wanted != digest
+        {
+            return Err(StoreError::DigestMismatch(wanted.clone()));
+        }
+        let contents = state.repositories.entry(repository.to_owned()).or_default();
+        if let TagOrDigest::Tag(tag) = reference {
+            contents.tags.insert(tag.to_string(), digest.clone());
+        }
+        contents
+            .manifests
+            .insert(digest, Held { manifest, referrer });
+        Ok(())
+    }
+
+    /// Makes a blob visible in a repository; `blob` is kept when the digest is new.
+    fn show(&self, repository: &str, digest: &Digest, blob: Option<MemoryBlob>) {
+        let mut state = self.write();
+        if let Some(blob) = blob {
+            state.blobs.entry(digest.clone()).or_insert(blob);
+        }
+        let contents = state.repositories.entry(repository.to_owned()).or_default();
+        contents.blobs.insert(digest.clone());
+    }
+
+    // No code that can panic runs under the lock half-way through a change, so a poisoned lock
+    // still guards sound data.
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Contents {
+    fn resolve<'a>(&'a self, reference: &'a TagOrDigest) -> Option<&'a Digest> {
+        match reference {
+            TagOrDigest::Tag(tag) => self.tags.get(&**tag),
+            TagOrDigest::Digest(digest) => Some(digest),
+        }
+    }
+}
+
+impl Store for MemoryStore {
+    type Blob = MemoryBlob;
+    type Upload = MemoryUpload;
+
+    async fn repositories(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.read().repositories.keys().cloned().collect())
+    }
+
+    async fn has_repository(&self, repository: &str) -> Result<bool, StoreError> {
+        Ok(self.read().repositories.contains_key(repository))
+    }
+
+    async fn manifest(
+        &self,
+        repository: &str,
+        reference: &TagOrDigest,
+    ) -> Result<Option<RawManifest>, StoreError> {
+        let state = self.read();
+        let held = state.repositories.get(repository).and_then(|contents| {
+            let digest = contents.resolve(reference)?;
+            contents.manifests.get(digest)
+        });
+        Ok(held.map(|held| held.manifest.clone()))
+    }
+
+    async fn blob(
+        &self,
+        repository: &str,
+        digest: &Digest,
+    ) -> Result<Option<MemoryBlob>, StoreError> {
+        let state = self.read();
+        let shown = state
+            .repositories
+            .get(repository)
+            .is_some_and(|contents| contents.blobs.contains(digest));
+        Ok(shown.then(|| state.blobs.get(digest).cloned()).flatten())
+    }
+
+    async fn tags(&self, repository: &str) -> Result<Vec<String>, StoreError> {
+        let state = self.read();
+        let contents = state.repositories.get(repository);
+        Ok(contents.map_or_else(Vec::new, |c| c.tags.keys().cloned().collect()))
+    }
+
+    async fn referrers(
+        &self,
+        repository: &str,
+        digest: &Digest,
+    ) -> Result<Vec<Referrer>, StoreError> {
+        let state = self.read();
+        let contents = state.repositories.get(repository);
+        let referrers = contents
+            .into_iter()
+            .flat_map(|contents| contents.manifests.values())
+            .filter_map(|held| held.referrer.as_ref())
+            .filter(|referrer| referrer.subject == *digest);
+        Ok(referrers.cloned().collect())
+    }
+
+    async fn begin(&self, repository: &str) -> Result<MemoryUpload, StoreError> {
+        Ok(MemoryUpload {
+            repository: repository.to_owned(),
+            // Guessed: the digest comes last. Another algorithm is hashed again at the end.
+            hasher: Hasher::new(Algorithm::Sha256),
+            builder: Builder::default(),
+        })
+    }
+
+    async fn append(&self, upload: &mut MemoryUpload, chunk: Bytes) -> Result<(), StoreError> {
+        upload.hasher.update(&chunk);
+        upload.builder.append(&chunk);
+        Ok(())
+    }
+
+    async fn commit(&self, upload: MemoryUpload, digest: &Digest) -> Result<(), StoreError> {
+        let blob = upload.builder.finish();
+        let found = match digest.algorithm() {
+            Algorithm::Sha256 => upload.hasher.finish(),
+            other => {
+                let mut hasher = Hasher::new(other);
+                blob.segments().iter().for_each(|s| hasher.update(s));
+                hasher.finish()
+            }
+        };
+        if found != *digest {
+            return Err(StoreError::DigestMismatch(digest.clone()));
+        }
+        self.show(&upload.repository, digest, Some(blob));
+        Ok(())
+    }
+
+    async fn mount(
+        &self,
+        repository: &str,
+        digest: &Digest,
+        from: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let there = {
+            let state = self.read();
+            match from {
+                Some(from) => state
+                    .repositories
+                    .get(from)
+                    .is_some_and(|contents| contents.blobs.contains(digest)),
+                None => state.blobs.contains_key(digest),
+            }
+        };
+        if there && from != Some(repository) {
+            self.show(repository, digest, None);
+        }
+        Ok(there)
+    }
+
+    async fn put_manifest(
+        &self,
+        repository: &str,
+        reference: &TagOrDigest,
+        manifest: RawManifest,
+    ) -> Result<(), StoreError> {
+        self.insert_manifest(repository, reference, manifest)
+    }
+
+    async fn delete_manifest(
+        &self,
+        repository: &str,
+        reference: &TagOrDigest,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.write();
+        let Some(contents) = state.repositories.get_mut(repository) else {
+            return Ok(false);
+        };
+        Ok(match reference {
+            TagOrDigest::Tag(tag) => contents.tags.remove(&**tag).is_some(),
+            TagOrDigest::Digest(digest) => {
+                contents.tags.retain(|_, tagged| tagged != digest);
+                contents.manifests.remove(digest).is_some()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::TryStreamExt;
+
+    use super::super::BlobReader;
+    use super::*;
+    use crate::oci::media_type;
+
+    fn tag(tag: &str) -> TagOrDigest {
+        TagOrDigest::Tag(tag.into())
+    }
+
+    fn image(config: &Digest, layer: &Digest, more: &str) -> RawManifest {
+        let text = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"{config}","size":1}},"layers":[{{"mediaType":"{}","digest":"{layer}","size":1{more}}}]}}"#,
+            media_type::OCI_MANIFEST,
+            media_type::OCI_CONFIG,
+            media_type::OCI_LAYER_GZIP,
+        );
+        RawManifest::new(text.into(), None).expect("a manifest")
+    }
+
+    async fn upload(store: &MemoryStore, bytes: &[u8], digest: &Digest) -> Result<(), StoreError> {
+        let mut upload = store.begin("a").await?;
+        for chunk in bytes.chunks(3) {
+            let chunk = Bytes::copy_from_slice(chunk);
+            store.append(&mut upload, chunk).await?;
+        }
+        store.commit(upload, digest).await
+    }
+
+    #[tokio::test]
+    async fn only_bytes_that_match_become_visible() {
+        let store = MemoryStore::new();
+        let digest = Digest::of(b"content");
+        let refused = upload(&store, b"something", &digest).await;
+        assert!(matches!(refused, Err(StoreError::DigestMismatch(d)) if d == digest));
+        assert!(!store.has_repository("a").await.expect("memory"));
+
+        upload(&store, b"content", &digest).await.expect("sound");
+        let blob = store.blob("a", &digest).await.expect("memory");
+        let blob = blob.expect("the blob");
+        let read: Vec<Bytes> = blob.read(1, 4).try_collect().await.expect("memory");
+        assert_eq!(read.concat(), b"onte");
+
+        let mut hasher = Hasher::new(Algorithm::Sha512);
+        hasher.update(b"content");
+        let sha512 = hasher.finish();
+        upload(&store, b"content", &sha512).await.expect("sound");
+        assert!(upload(&store, b"c0ntent", &sha512).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_blob_is_shown_only_where_it_was_mounted() {
+        let store = MemoryStore::new();
+        let digest = store.insert_blob("a", b"layer");
+        let shown = async |repository: &str| {
+            let blob = store.blob(repository, &digest).await.expect("memory");
+            blob.is_some()
+        };
+        assert!(!shown("b").await);
+        for (from, mounted) in [(Some("c"), false), (Some("b"), false), (Some("a"), true)] {
+            let answer = store.mount("b", &digest, from).await.expect("memory");
+            assert_eq!(answer, mounted, "{from:?}");
+        }
+        assert!(shown("b").await);
+        assert!(store.mount("d", &digest, None).await.expect("memory"));
+        assert!(shown("d").await);
+        let unknown = Digest::of(b"unknown");
+        assert!(!store.mount("d", &unknown, None).await.expect("memory"));
+    }
+
+    #[tokio::test]
+    async fn a_manifest_waits_for_everything_it_names() {
+        let store = MemoryStore::new();
+        let (config, layer) = (Digest::of(b"c"), Digest::of(b"l"));
+        let whole = image(&config, &layer, "");
+        let missing = |digest: &Digest| {
+            let refused = store.insert_manifest("a", &tag("t"), whole.clone());
+            assert!(matches!(&refused, Err(StoreError::Missing(d)) if d == digest));
+        };
+        missing(&config);
+        store.insert_blob("elsewhere", b"c");
+        missing(&config);
+        store.insert_blob("a", b"c");
+        missing(&layer);
+        store.insert_blob("a", b"l");
+        store
+            .insert_manifest("a", &tag("t"), whole.clone())
+            .expect("complete");
+        assert_eq!(store.tags("a").await.expect("memory"), ["t"]);
+
+        let index = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{{"mediaType":"{}","digest":"{}","size":{}}}]}}"#,
+            media_type::OCI_INDEX,
+            media_type::OCI_MANIFEST,
+            whole.digest(),
+            whole.bytes().len()
+        );
+        let index = RawManifest::new(index.into(), None).expect("an index");
+        let refused = store.insert_manifest("elsewhere", &tag("i"), index.clone());
+        assert!(matches!(refused, Err(StoreError::Missing(d)) if d == *whole.digest()));
+        store
+            .insert_manifest("a", &tag("i"), index)
+            .expect("complete");
+    }
+
+    #[test]
+    fn a_foreign_layer_may_be_elsewhere() {
+        let store = MemoryStore::new();
+        let config = store.insert_blob("a", b"c");
+        let layer = Digest::of(b"windows");
+        let urls = r#","urls":["https://example.com/layer"]"#;
+        let with_urls = image(&config, &layer, urls);
+        let text = String::from_utf8(with_urls.bytes().to_vec()).expect("text");
+        let foreign = text.replace(
+            media_type::OCI_LAYER_GZIP,
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        );
+        let foreign = RawManifest::new(foreign.into(), None).expect("a manifest");
+        store
+            .insert_manifest("a", &tag("t"), foreign)
+            .expect("complete");
+        let refused = store.insert_manifest("a", &tag("t"), with_urls);
+        assert!(matches!(refused, Err(StoreError::Missing(_))));
+    }
+
+    #[tokio::test]
+    async fn deleting_a_manifest_takes_its_tags_along() {
+        let store = MemoryStore::new();
+        let (config, layer) = (store.insert_blob("a", b"c"), store.insert_blob("a", b"l"));
+        let manifest = image(&config, &layer, "");
+        for name in ["t", "u"] {
+            let put = store.insert_manifest("a", &tag(name), manifest.clone());
+            put.expect("complete");
+        }
+        let delete = async |reference: &TagOrDigest| {
+            let deleted = store.delete_manifest("a", reference).await;
+            deleted.expect("memory")
+        };
+        assert!(delete(&tag("t")).await);
+        assert!(!delete(&tag("t")).await);
+        assert_eq!(store.tags("a").await.expect("memory"), ["u"]);
+        let digest = manifest.digest().into();
+        assert!(delete(&digest).await);
+        assert!(store.tags("a").await.expect("memory").is_empty());
+        let gone = store.manifest("a", &digest).await.expect("memory");
+        assert!(gone.is_none());
+    }
+}

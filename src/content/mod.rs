@@ -3,6 +3,7 @@
 
 mod failure;
 mod memory;
+mod segments;
 mod source;
 mod store;
 mod target;
@@ -10,6 +11,8 @@ mod verified;
 
 pub use failure::{Code, Failure, Retry};
 
+pub use memory::{MemoryStore, MemoryUpload};
+pub use segments::MemoryBlob;
 pub use source::{BlobStream, Source};
 pub use store::{BlobReader, Store, StoreError};
 pub use target::{Begun, Target};

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::BlobStream;
-use crate::oci::{Descriptor, Digest, RawManifest, TagOrDigest};
+use crate::oci::{Digest, ManifestError, RawManifest, Referrer, TagOrDigest};
 
 /// Why a store could not do something.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum StoreError {
     /// Bytes that do not hash to the digest they were sent for.
     #[error("the bytes do not hash to {0}")]
     DigestMismatch(Digest),
+    /// A manifest whose references cannot be read.
+    #[error("the manifest is refused: {0}")]
+    Manifest(#[from] ManifestError),
     /// Larger than the store takes, in bytes.
     #[error("larger than the {limit} bytes this registry takes")]
     TooLarge {
@@ -33,17 +36,21 @@ pub trait BlobReader: Send + Sync + 'static {
     /// Length in bytes.
     fn size(&self) -> u64;
     /// `length` bytes from `offset` on; the caller has checked both against [`size`](Self::size).
+    /// Chunks of 256 KiB to 1 MiB serve best.
     fn read(&self, offset: u64, length: u64) -> BlobStream;
 }
 
-/// Holds repositories of manifests and blobs, apart from any protocol.
+/// Holds repositories of manifests and blobs, apart from any protocol. Names of repositories and
+/// tags were checked by the caller.
 pub trait Store: Send + Sync + 'static {
     /// What reads one blob.
     type Blob: BlobReader;
     /// What takes in one blob; dropped without [`commit`](Self::commit) it leaves nothing.
     type Upload: Send + 'static;
 
-    /// Whether the repository exists at all.
+    /// All repositories in ASCII order.
+    fn repositories(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+    /// Whether the repository exists at all: it holds, or once held, a blob or manifest.
     fn has_repository(
         &self,
         repository: &str,
@@ -60,19 +67,19 @@ pub trait Store: Send + Sync + 'static {
         repository: &str,
         digest: &Digest,
     ) -> impl Future<Output = Result<Option<Self::Blob>, StoreError>> + Send;
-    /// All tags of the repository in ASCII order.
+    /// All tags of the repository in ASCII order; none when there is no such repository.
     fn tags(
         &self,
         repository: &str,
     ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
-    /// Descriptors of the manifests of the repository whose `subject` is `digest`.
+    /// The manifests of the repository whose `subject` is `digest`, in order of their digests.
     fn referrers(
         &self,
         repository: &str,
         digest: &Digest,
-    ) -> impl Future<Output = Result<Vec<Descriptor>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Referrer>, StoreError>> + Send;
 
-    /// Opens an upload.
+    /// Opens an upload. The repository begins to exist when something is committed.
     fn begin(
         &self,
         repository: &str,
@@ -89,14 +96,18 @@ pub trait Store: Send + Sync + 'static {
         upload: Self::Upload,
         digest: &Digest,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Makes a blob of another repository visible in `repository`; false when it is not there.
+    /// Makes a blob of another repository, or with `None` of any, visible in `repository`; false
+    /// when it is not there. `from` may be the repository itself.
     fn mount(
         &self,
         repository: &str,
         digest: &Digest,
-        from: &str,
+        from: Option<&str>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-    /// Stores a manifest under its digest and, when `reference` is one, a tag.
+    /// Stores a manifest under its digest and, when `reference` is one, a tag. Refused when a
+    /// blob or child is [`Missing`](StoreError::Missing) in the repository; the bytes of foreign
+    /// layers live elsewhere, and a missing subject is allowed (distribution-spec, "Pushing
+    /// Manifests with Subject").
     fn put_manifest(
         &self,
         repository: &str,

@@ -64,6 +64,15 @@ pub trait Target: Send + Sync + 'static {
         manifest: &RawManifest,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Whether the repository would take anything: an upload is opened and given back. Asked once
+    /// a project before the first byte.
+    fn try_repository(
+        &self,
+        _repository: &Repository,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Until when this repository's host asked not to be bothered (429, 503).
     fn paused_until(&self, _repository: &Repository) -> Option<Instant> {
         None

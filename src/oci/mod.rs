@@ -9,6 +9,7 @@ mod manifest;
 pub mod media_type;
 mod platform;
 mod reference;
+mod referrer;
 mod subset;
 
 pub use descriptor::Descriptor;
@@ -16,4 +17,5 @@ pub use digest::{Algorithm, Digest, Hasher, InvalidDigest};
 pub use manifest::{ManifestError, RawManifest, Successors};
 pub use platform::{InvalidPlatform, Platform, PlatformSelection};
 pub use reference::{InvalidReference, Reference, Repository, TagOrDigest};
+pub use referrer::Referrer;
 pub use subset::{Subset, subset};

@@ -61,9 +61,7 @@ impl FromStr for Platform {
                     .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_".contains(&b))
         };
         match parts.as_slice() {
-            [os, architecture, variant @ ..]
-                if variant.len() <= 1 && parts.iter().all(|p| word(&p)) =>
-            {
+            [os, architecture, variant @ ..] if variant.len() <= 1 && parts.iter().all(word) => {
                 Ok(Self {
                     os: (*os).to_owned(),
                     architecture: (*architecture).to_owned(),

@@ -69,7 +69,7 @@ mod tests {
 
     fn index(children: &[(&str, Option<usize>)]) -> (RawManifest, Vec<Digest>) {
         let digests: Vec<Digest> = (0..children.len())
-            .map(|i| Digest::of(&[i as u8]))
+            .map(|i| Digest::of(&i.to_le_bytes()))
             .collect();
         let entries: Vec<String> = children
             .iter()

@@ -1,1 +1,22 @@
-//! server
+//! The embedded registry: a [`Store`](crate::content::Store) served by the OCI distribution-spec
+//! 1.1 over HTTP/1.1.
+//!
+//! Reading is complete; writing takes monolithic and streamed uploads, mounts and manifests.
+//! Blobs are not deleted. There is no login and no TLS here.
+
+mod answer;
+mod dispatch;
+mod options;
+mod page;
+mod pull;
+mod push;
+mod range;
+mod route;
+mod serve;
+#[cfg(test)]
+mod testing;
+mod uploads;
+
+pub use options::{AccessLine, OnRequest, Options};
+pub use route::PathKind;
+pub use serve::{Running, Server};

@@ -1,0 +1,196 @@
+//! One blob's way to the target: ask whether it is there, open the uploads, fill them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
+
+use super::image::CopyError;
+use super::pump::{self, Budget, Pump};
+use crate::content::{Begun, BlobStream, Code, Failure, Source, Target};
+use crate::event::{Event, Observer};
+use crate::oci::{Descriptor, Repository};
+
+/// What all work of a run shares.
+pub(super) struct Context<S, T> {
+    pub(super) source: Arc<S>,
+    pub(super) target: Arc<T>,
+    pub(super) budget: Budget,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) cancel: CancellationToken,
+    /// Some blob was found at the target: an earlier run got part of the way, so it is worth
+    /// asking before the source is opened.
+    pub(super) resuming: AtomicBool,
+    /// Bytes that were handed to uploads which came to nothing.
+    pub(super) wasted: AtomicU64,
+}
+
+/// A blob and where it can be read.
+#[derive(Clone)]
+pub(super) struct BlobWork {
+    pub(super) descriptor: Descriptor,
+    pub(super) sources: Vec<Repository>,
+    /// An image that needs it, for people.
+    pub(super) image: String,
+}
+
+/// How a blob came to be in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Landed {
+    /// It was there.
+    Present,
+    /// It was on the host and is in the repository now.
+    Mounted,
+    /// Its bytes were sent.
+    Sent,
+}
+
+impl<S: Source, T: Target> Context<S, T> {
+    /// Whether each of the repositories has the blob.
+    pub(super) async fn probe(
+        &self,
+        blob: &BlobWork,
+        homes: &[Repository],
+    ) -> Vec<Result<bool, CopyError>> {
+        let asked = homes
+            .iter()
+            .map(|home| self.target.has_blob(home, &blob.descriptor));
+        let answers = join_all(asked).await;
+        if answers.iter().any(|answer| matches!(answer, Ok(true))) {
+            self.resuming.store(true, Ordering::Relaxed);
+        }
+        answers
+            .into_iter()
+            .map(|answer| answer.map_err(CopyError::target))
+            .collect()
+    }
+
+    /// Brings the blob to each of `homes`, one a host, reading the source once.
+    ///
+    /// The upload is asked for as a mount from the very repository it goes to: when the blob is
+    /// there from a broken run the answer is 201 and nothing is sent, and otherwise the upload
+    /// is open, for the same single request.
+    pub(super) async fn copy(
+        &self,
+        blob: &BlobWork,
+        homes: &[Repository],
+    ) -> Vec<Result<Landed, CopyError>> {
+        let begin = |home| self.target.begin(home, &blob.descriptor, Some(home));
+        let early = async {
+            let source = blob.sources.first()?;
+            if blob.descriptor.size == 0 || self.resuming.load(Ordering::Relaxed) {
+                return None;
+            }
+            Some(self.source.blob(source, &blob.descriptor, 0).await)
+        };
+        let (begun, first) = tokio::join!(join_all(homes.iter().map(begin)), early);
+
+        let mut landed = Vec::with_capacity(homes.len());
+        let mut uploads = Vec::new();
+        for begun in begun {
+            landed.push(match begun {
+                Ok(Begun::Mounted) => {
+                    self.resuming.store(true, Ordering::Relaxed);
+                    Ok(Landed::Present)
+                }
+                Ok(Begun::Upload(upload)) => {
+                    uploads.push(upload);
+                    Ok(Landed::Sent)
+                }
+                Err(failure) => Err(CopyError::target(failure)),
+            });
+        }
+        if !uploads.is_empty() {
+            let mut sent = self.fill(blob, uploads, first).await.into_iter();
+            for landed in landed
+                .iter_mut()
+                .filter(|landed| matches!(landed, Ok(Landed::Sent)))
+            {
+                if let Some(Err(error)) = sent.next() {
+                    *landed = Err(error);
+                }
+            }
+        }
+        landed
+    }
+
+    /// Mounts the blob from a repository of the same host, or sends it when the host will not,
+    /// or when `from` is none.
+    pub(super) async fn mount(
+        &self,
+        blob: &BlobWork,
+        to: &Repository,
+        from: Option<&Repository>,
+    ) -> Result<Landed, CopyError> {
+        let begun = self.target.begin(to, &blob.descriptor, from).await;
+        match begun.map_err(CopyError::target)? {
+            Begun::Mounted => Ok(Landed::Mounted),
+            Begun::Upload(upload) => {
+                let sent = self.fill(blob, vec![upload], None).await;
+                sent.into_iter()
+                    .collect::<Result<Vec<()>, _>>()
+                    .map(|_| Landed::Sent)
+            }
+        }
+    }
+
+    /// Fills open uploads with the blob's bytes.
+    async fn fill(
+        &self,
+        blob: &BlobWork,
+        uploads: Vec<T::Upload>,
+        first: Option<Result<BlobStream, Failure>>,
+    ) -> Vec<Result<(), CopyError>> {
+        let descriptor = &blob.descriptor;
+        self.observer.event(Event::BlobStarted {
+            blob: descriptor.digest.to_string(),
+            image: blob.image.clone(),
+            size: descriptor.size,
+        });
+        let mut sinks = Vec::with_capacity(uploads.len());
+        let mut sending = Vec::with_capacity(uploads.len());
+        for upload in uploads {
+            let handed = Arc::new(AtomicU64::new(0));
+            let (sink, body) = pump::body(descriptor, self.observer.clone(), handed.clone());
+            sinks.push(sink);
+            let sent = self.target.upload(upload, descriptor, body);
+            sending.push(async move { (sent.await, handed.load(Ordering::Relaxed)) });
+        }
+        let pump = Pump {
+            source: &*self.source,
+            repositories: &blob.sources,
+            blob: descriptor,
+            budget: &self.budget,
+            cancel: &self.cancel,
+        };
+        let (pumped, sent) = tokio::join!(pump.run(first, sinks), join_all(sending));
+        sent.into_iter()
+            .map(|(sent, handed)| {
+                let result = match (&pumped, sent) {
+                    (Ok(_), Ok(())) => return Ok(()),
+                    // The upload failed because its bytes did.
+                    (Err(failure), _) => Err(CopyError::source(failure.clone())),
+                    (Ok(_), Err(failure)) => Err(CopyError::target(failure)),
+                };
+                self.wasted.fetch_add(handed, Ordering::Relaxed);
+                let blob = descriptor.digest.to_string();
+                self.observer.event(Event::BlobRestarted {
+                    blob,
+                    wasted: handed,
+                });
+                result
+            })
+            .collect()
+    }
+}
+
+/// Whether a failure speaks of one repository only, so that another repository of the same host
+/// may still take the blob.
+pub(super) fn is_about_repository(error: &CopyError) -> bool {
+    error.side == crate::registry::Side::Target
+        && matches!(
+            error.failure.code(),
+            Code::Denied | Code::RepositoryRefused | Code::NotFound | Code::Unauthorized
+        )
+}
