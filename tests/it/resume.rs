@@ -32,7 +32,7 @@ fn a_killed_run_leaves_no_tag_and_the_next_sends_no_landed_layer_again() {
     let airbuoy = Airbuoy::new();
 
     let mut run = airbuoy.start(&command);
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let landed = |log: &[Access]| -> Vec<String> {
         let uploads = log.iter().filter_map(Access::uploaded);
         uploads.filter(|digest| layers.contains(digest)).collect()

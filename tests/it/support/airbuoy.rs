@@ -71,7 +71,7 @@ impl Airbuoy {
     /// Runs `airbuoy WORDS` to its end, at most two minutes.
     pub(crate) fn run(&self, words: &str) -> Outcome {
         let output = assert_cmd::Command::from_std(self.command(words))
-            .timeout(Duration::from_secs(120))
+            .timeout(Duration::from_mins(2))
             .output()
             .expect("the program starts and ends in time");
         Outcome {

@@ -110,7 +110,7 @@ impl Connection {
     pub(crate) fn new(host: &str) -> Self {
         let stream = TcpStream::connect(host).expect("the server listens");
         stream.set_nodelay(true).expect("a socket option");
-        let limit = Some(Duration::from_secs(60));
+        let limit = Some(Duration::from_mins(1));
         stream.set_read_timeout(limit).expect("a socket option");
         Self {
             host: host.to_owned(),
@@ -132,9 +132,9 @@ impl Connection {
             self.host
         );
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head = head + name + ": " + value + "\r\n";
         }
-        head.push_str("\r\n");
+        head += "\r\n";
         let stream = self.stream.get_mut();
         stream.write_all(head.as_bytes()).expect("a head is sent");
         body(stream).expect("a body is sent");

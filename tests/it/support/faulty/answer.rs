@@ -50,12 +50,13 @@ impl Answer {
 }
 
 fn head(status: u16, headers: &[(&'static str, String)], length: u64) -> Vec<u8> {
+    use std::fmt::Write as _;
     let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     if status != 204 {
-        head.push_str(&format!("Content-Length: {length}\r\n"));
+        let _ = write!(head, "Content-Length: {length}\r\n");
     }
     head.push_str("\r\n");
     head.into_bytes()
@@ -110,11 +111,8 @@ pub(super) fn blob(
         return Ok(sent);
     }
     // The request counts as answered even if the client goes away in the middle.
-    if let Err(error) = stream_body(stream, body, from, fault, shared, &mut sent) {
-        if error.kind() != io::ErrorKind::Interrupted {
-            sent.keep_alive = false;
-        }
-    }
+    let whole = stream_body(stream, body, from, fault, shared, &mut sent);
+    sent.keep_alive = whole.is_ok();
     Ok(sent)
 }
 
