@@ -49,7 +49,11 @@ fn every_kind_is_copied_and_schema_1_is_refused_by_name() {
         assert_eq!(refused["error"]["code"], "schema1", "{refused:#}");
         assert!(refused["error"]["hint"].is_string(), "{refused:#}");
         assert!(outcome.stderr.contains("kinds/old"), "{}", outcome.stderr);
-        assert!(!target.tags().iter().any(|tag| tag.contains("kinds/old")));
+        assert!(
+            !images::without_runners(target.tags())
+                .iter()
+                .any(|tag| tag.contains("kinds/old"))
+        );
         assert!(
             !airbuoy.home().join("custom-repo-config.yaml").exists(),
             "the config files are written only when everything is in place"
@@ -77,8 +81,7 @@ fn a_platform_keeps_its_attestation_and_the_subset_is_known_again() {
     assert_ne!(row_of_first["target_digest"], row_of_first["source_digest"]);
 
     let held = target.content();
-    let (_, repository) = held.repositories.first_key_value().expect("a repository");
-    let digest = &repository.tags["attested"];
+    let digest = &held.repositories["kinds/index"].tags["attested"];
     let index: Value = serde_json::from_slice(&held.manifests[digest].bytes).expect("JSON");
     let original = &content.manifests[&content.repositories["kinds/index"].tags["attested"]];
     let original: Value = serde_json::from_slice(&original.bytes).expect("JSON");

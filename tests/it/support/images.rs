@@ -1,12 +1,15 @@
 //! Image sets to copy: small stand-ins for the images of a Kubernetes release, and one of each
 //! kind of image that a registry may hold.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use super::airbuoy::Airbuoy;
 use super::content::{
     Body, Content, DOCKER_LAYER, DOCKER_LIST, Descriptor, OCI_INDEX, OCI_MANIFEST, SCHEMA1,
 };
+use super::faulty::Faulty;
 
 /// The release that most tests copy.
 pub(crate) const VERSION: &str = "v1.36.3";
@@ -163,14 +166,40 @@ pub(crate) fn kinds() -> (Content, Vec<&'static str>) {
     (content, names)
 }
 
-/// The words of `airbuoy mirror` that copy just `images` (`repository:tag`) from the plain HTTP
-/// registry `source` to `target`, and report in JSON.
+/// The images of a run itself, which no filter leaves out: served to all tests by one registry.
+static RUNNERS: LazyLock<Faulty> = LazyLock::new(|| {
+    let mut content = Content::default();
+    for (seed, reference) in runners().iter().enumerate() {
+        let (repository, tag) = split(reference);
+        let layer = content.layer(repository, 900 + seed as u64, 100);
+        let image = content.image(repository, reference, "linux/amd64", &[layer]);
+        content.tag(repository, tag, &image);
+    }
+    Faulty::start(content)
+});
+
+fn runners() -> Vec<String> {
+    let rows = rows("--exclude *.io/*");
+    let rows = rows.iter().filter(|row| row["role"] != "test");
+    rows.map(|row| row["source"].as_str().expect("a reference").to_owned())
+        .collect()
+}
+
+/// The tags (`repository:tag`) that are not those of runner images at a target without prefix.
+pub(crate) fn without_runners(mut tags: Vec<String>) -> Vec<String> {
+    tags.retain(|tag| !tag.starts_with("conformance:") && !tag.starts_with("sonobuoy/"));
+    tags
+}
+
+/// The words of `airbuoy mirror` that copy `images` (`repository:tag`) from the plain HTTP
+/// registry `source`, and tiny runner images from another, to `target`, and report in JSON.
 pub(crate) fn mirror_only(images: &[&str], source: &str, target: &str) -> String {
     let images = images.iter().fold(String::new(), |flags, image| {
         format!("{flags} --image {HOST}/{image}")
     });
+    let others = mirrors(&runners(), "http://", &RUNNERS.host());
     format!(
         "mirror {target} --kubernetes-version {VERSION} --exclude *.io/* -o json \
-         --source-mirror {HOST}=http://{source}{images}"
+         --source-mirror {HOST}=http://{source}{others}{images}"
     )
 }
