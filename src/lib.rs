@@ -19,6 +19,8 @@ pub mod server;
 pub mod rehearsal;
 pub mod transfer;
 
+pub mod sonobuoy;
+
 pub mod cli;
 pub mod settings;
 

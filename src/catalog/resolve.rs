@@ -26,7 +26,7 @@ impl Catalog {
             .minors
             .get(&(requested.major(), requested.minor()))
             .ok_or_else(unknown)?;
-        let known = &minor.file.read_in_full;
+        let known = &minor.file().read_in_full;
         let (Some(first), Some(newest)) = (known.first(), known.last()) else {
             return Err(unknown());
         };

@@ -85,9 +85,7 @@ impl SonobuoyFile {
         };
         let parsed: Self = serde_yaml::from_str(text).map_err(|e| malformed(e.to_string()))?;
         for release in [&parsed.default, &parsed.lowest] {
-            parsed
-                .references(release)
-                .map_err(|e| malformed(e.to_string()))?;
+            parsed.references(release).map_err(malformed)?;
         }
         Ok(parsed)
     }
@@ -138,16 +136,17 @@ impl SonobuoyFile {
         })
     }
 
-    fn references(&self, release: &Release) -> Result<(Reference, Reference), InvalidReference> {
+    fn references(&self, release: &Release) -> Result<(Reference, Reference), String> {
         let newest_first = self.systemd_logs_tags.iter().rev();
         let tag = newest_first
-            .clone()
-            .find(|entry| entry.from <= *release)
-            .or(newest_first.last())
-            .map_or("", |entry| entry.tag.as_str());
+            .map(|entry| (&entry.from, &entry.tag))
+            .find(|(from, _)| *from <= release)
+            .map(|(_, tag)| tag)
+            .ok_or_else(|| format!("systemd_logs_tags has no tag for {release}"))?;
+        let reference = |text: String| text.parse().map_err(|e: InvalidReference| e.to_string());
         Ok((
-            format!("{}:{release}", self.sonobuoy).parse()?,
-            format!("{}:{tag}", self.systemd_logs).parse()?,
+            reference(format!("{}:{release}", self.sonobuoy))?,
+            reference(format!("{}:{tag}", self.systemd_logs))?,
         ))
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use camino::Utf8Path;
 
 use super::embedded;
 use super::error::CatalogError;
-use super::file::MinorFile;
+use super::file::{MinorFile, PatchList};
 use super::sonobuoy::{SonobuoyFile, SonobuoyImages};
 use crate::kube_version::KubeVersion;
 
@@ -22,8 +23,11 @@ pub struct Catalog {
 /// One minor and where its text came from.
 #[derive(Debug, Clone)]
 pub(super) struct Minor {
-    pub(super) path: String,
-    pub(super) file: MinorFile,
+    path: String,
+    /// Parsed when it is first asked for: reading all that is compiled in would take longer than
+    /// most commands that want one minor.
+    file: OnceLock<MinorFile>,
+    compiled_in: Option<(&'static str, &'static str)>,
 }
 
 /// The oldest and the newest minor that is known; shown as `1.17 to 1.37`.
@@ -52,18 +56,17 @@ impl Catalog {
     /// # Panics
     /// When a compiled-in file is malformed, which the tests rule out.
     pub fn embedded() -> Self {
-        let mut minors = BTreeMap::new();
-        for (minor, text) in embedded::MINORS {
-            insert(
-                &mut minors,
-                &format!("registries/{minor}.yaml"),
-                minor,
-                text,
-            )
-            .expect("a compiled-in file is well-formed");
-        }
+        let minor = |&(name, text): &(&'static str, &'static str)| {
+            let version = minor_version(name).expect("a compiled-in name is a minor");
+            let minor = Minor {
+                path: format!("registries/{name}.yaml"),
+                file: OnceLock::new(),
+                compiled_in: Some((name, text)),
+            };
+            ((version.major(), version.minor()), minor)
+        };
         Self {
-            minors,
+            minors: embedded::MINORS.iter().map(minor).collect(),
             sonobuoy: embedded_sonobuoy(),
         }
     }
@@ -103,10 +106,10 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// The day on which the newest of the facts were read.
+    /// The day on which the facts about the newest minor were read.
     pub fn facts_date(&self) -> jiff::civil::Date {
-        let dates = self.minors.values().map(|minor| minor.file.facts_date);
-        dates.max().unwrap_or_default()
+        let newest = self.minors.values().next_back();
+        newest.map_or_else(Default::default, |minor| minor.file().facts_date)
     }
 
     /// Which minors are known.
@@ -126,13 +129,13 @@ impl Catalog {
         self.minors
             .values()
             .next_back()
-            .and_then(|minor| minor.file.read_in_full.last().cloned())
+            .and_then(|minor| minor.file().read_in_full.last().cloned())
             .unwrap_or_else(|| self.range().newest)
     }
 
     /// Every patch release whose complete list is known, ascending.
     pub fn read_in_full(&self) -> impl Iterator<Item = &KubeVersion> {
-        self.minors.values().flat_map(|m| &m.file.read_in_full)
+        self.minors.values().flat_map(|m| &m.file().read_in_full)
     }
 
     /// The images of a sonobuoy release, `v0.57.5` or `0.57.5`; of the default one for `None`.
@@ -145,7 +148,7 @@ impl Catalog {
     /// A list that does not hang together is found when the folder is read, not at some later run.
     fn check_lists(&self) -> Result<(), CatalogError> {
         for minor in self.minors.values() {
-            for patch in &minor.file.read_in_full {
+            for patch in &minor.file().read_in_full {
                 minor.list_of(patch)?;
             }
         }
@@ -154,11 +157,17 @@ impl Catalog {
 }
 
 impl Minor {
-    pub(super) fn list_of(
-        &self,
-        patch: &KubeVersion,
-    ) -> Result<super::file::PatchList, CatalogError> {
-        self.file
+    /// The file's content.
+    pub(super) fn file(&self) -> &MinorFile {
+        self.file.get_or_init(|| {
+            let (name, text) = self.compiled_in.expect("other files are parsed when read");
+            MinorFile::parse(&self.path, name, text).expect("a compiled-in file is well-formed")
+        })
+    }
+
+    /// The list of one of the patches in the file's `read_in_full`.
+    pub(super) fn list_of(&self, patch: &KubeVersion) -> Result<PatchList, CatalogError> {
+        self.file()
             .list_of(patch)
             .map_err(|message| CatalogError::Malformed {
                 file: self.path.clone(),
@@ -167,24 +176,26 @@ impl Minor {
     }
 }
 
+/// `1.36` as a version; none for other names.
+fn minor_version(name: &str) -> Option<KubeVersion> {
+    let version: KubeVersion = name.parse().ok()?;
+    (version.patch().is_none() && version.minor_name() == name).then_some(version)
+}
+
 fn insert(
     minors: &mut BTreeMap<(u64, u64), Minor>,
     path: &str,
     name: &str,
     text: &str,
 ) -> Result<(), CatalogError> {
-    let version: KubeVersion = name
-        .parse()
-        .ok()
-        .filter(|v: &KubeVersion| v.patch().is_none() && v.minor_name() == name)
-        .ok_or_else(|| CatalogError::Malformed {
-            file: path.to_owned(),
-            message: "expected a file name such as 1.36.yaml, or sonobuoy.yaml".to_owned(),
-        })?;
-    let file = MinorFile::parse(path, name, text)?;
+    let version = minor_version(name).ok_or_else(|| CatalogError::Malformed {
+        file: path.to_owned(),
+        message: "expected a file name such as 1.36.yaml, or sonobuoy.yaml".to_owned(),
+    })?;
     let minor = Minor {
         path: path.to_owned(),
-        file,
+        file: MinorFile::parse(path, name, text)?.into(),
+        compiled_in: None,
     };
     minors.insert((version.major(), version.minor()), minor);
     Ok(())

@@ -3,11 +3,12 @@
 //! Each blob is held once, however many repositories show it. Nothing is ever collected: what
 //! was committed stays until the store is dropped.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
+use super::contents::{Contents, Held};
 use super::segments::{Builder, MemoryBlob};
 
 use super::{Store, StoreError};
@@ -23,19 +24,6 @@ pub struct MemoryStore {
 struct State {
     repositories: BTreeMap<String, Contents>,
     blobs: HashMap<Digest, MemoryBlob>,
-}
-
-#[derive(Debug, Default)]
-struct Contents {
-    tags: BTreeMap<String, Digest>,
-    manifests: BTreeMap<Digest, Held>,
-    blobs: HashSet<Digest>,
-}
-
-#[derive(Debug)]
-struct Held {
-    manifest: RawManifest,
-    referrer: Option<Referrer>,
 }
 
 /// A blob on its way into a [`MemoryStore`].
@@ -68,35 +56,15 @@ impl MemoryStore {
         manifest: RawManifest,
     ) -> Result<(), StoreError> {
         let successors = manifest.successors()?;
-        let referrer = manifest.referrer()?;
+        let held = Held::new(manifest)?;
         let mut state = self.write();
         let nothing = Contents::default();
-        let held = state.repositories.get(repository).unwrap_or(&nothing);
-        let missing_child = successors
-            .manifests
-            .iter()
-            .find(|d| !held.manifests.contains_key(&d.digest));
-        let missing_blob = successors
-            .blobs
-            .iter()
-            .find(|d| !d.is_foreign() && !held.blobs.contains(&d.digest));
-        if let Some(missing) = missing_blob.or(missing_child) {
-            return Err(StoreError::Missing(missing.digest.clone()));
-        }
-        let digest = manifest.digest().clone();
-        if let TagOrDigest::Digest(wanted) = reference
-            && *wanted != digest
-        {
-            return Err(StoreError::DigestMismatch(wanted.clone()));
+        let contents = state.repositories.get(repository).unwrap_or(&nothing);
+        if let Some(missing) = contents.first_missing(&successors) {
+            return Err(StoreError::Missing(missing.clone()));
         }
         let contents = state.repositories.entry(repository.to_owned()).or_default();
-        if let TagOrDigest::Tag(tag) = reference {
-            contents.tags.insert(tag.to_string(), digest.clone());
-        }
-        contents
-            .manifests
-            .insert(digest, Held { manifest, referrer });
-        Ok(())
+        contents.put(reference, held)
     }
 
     /// Makes a blob visible in a repository; `blob` is kept when the digest is new.
@@ -120,15 +88,6 @@ impl MemoryStore {
     }
 }
 
-impl Contents {
-    fn resolve<'a>(&'a self, reference: &'a TagOrDigest) -> Option<&'a Digest> {
-        match reference {
-            TagOrDigest::Tag(tag) => self.tags.get(&**tag),
-            TagOrDigest::Digest(digest) => Some(digest),
-        }
-    }
-}
-
 impl Store for MemoryStore {
     type Blob = MemoryBlob;
     type Upload = MemoryUpload;
@@ -147,11 +106,8 @@ impl Store for MemoryStore {
         reference: &TagOrDigest,
     ) -> Result<Option<RawManifest>, StoreError> {
         let state = self.read();
-        let held = state.repositories.get(repository).and_then(|contents| {
-            let digest = contents.resolve(reference)?;
-            contents.manifests.get(digest)
-        });
-        Ok(held.map(|held| held.manifest.clone()))
+        let contents = state.repositories.get(repository);
+        Ok(contents.and_then(|c| c.manifest(reference)).cloned())
     }
 
     async fn blob(
@@ -180,12 +136,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Referrer>, StoreError> {
         let state = self.read();
         let contents = state.repositories.get(repository);
-        let referrers = contents
-            .into_iter()
-            .flat_map(|contents| contents.manifests.values())
-            .filter_map(|held| held.referrer.as_ref())
-            .filter(|referrer| referrer.subject == *digest);
-        Ok(referrers.cloned().collect())
+        Ok(contents.map_or_else(Vec::new, |c| c.referrers(digest)))
     }
 
     async fn begin(&self, repository: &str) -> Result<MemoryUpload, StoreError> {
@@ -207,8 +158,8 @@ impl Store for MemoryStore {
         let blob = upload.builder.finish();
         let found = match digest.algorithm() {
             Algorithm::Sha256 => upload.hasher.finish(),
-            other => {
-                let mut hasher = Hasher::new(other);
+            Algorithm::Sha512 => {
+                let mut hasher = Hasher::new(Algorithm::Sha512);
                 blob.segments().iter().for_each(|s| hasher.update(s));
                 hasher.finish()
             }
@@ -257,16 +208,8 @@ impl Store for MemoryStore {
         reference: &TagOrDigest,
     ) -> Result<bool, StoreError> {
         let mut state = self.write();
-        let Some(contents) = state.repositories.get_mut(repository) else {
-            return Ok(false);
-        };
-        Ok(match reference {
-            TagOrDigest::Tag(tag) => contents.tags.remove(&**tag).is_some(),
-            TagOrDigest::Digest(digest) => {
-                contents.tags.retain(|_, tagged| tagged != digest);
-                contents.manifests.remove(digest).is_some()
-            }
-        })
+        let contents = state.repositories.get_mut(repository);
+        Ok(contents.is_some_and(|c| c.delete(reference)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What moves: the [`Source`], [`Target`] and [`Store`] traits that registries, bundles and
 //! memory implement, the [`Failure`] they all speak, and the verifying stream between them.
 
+mod contents;
 mod failure;
 mod memory;
 mod segments;

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     fn bytes(size: usize) -> Vec<u8> {
-        (0..size).map(|i| (i % 251) as u8).collect()
+        (0..=250).cycle().take(size).collect()
     }
 
     fn build(bytes: &[u8], chunk: usize) -> MemoryBlob {

@@ -22,7 +22,7 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     code: &'static str,
     message: String,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -35,7 +35,7 @@ impl Refusal {
             status,
             code,
             message: message.to_string(),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -49,15 +49,11 @@ impl Refusal {
 
     /// 405; `allow` lists the methods that would do.
     pub(super) fn unsupported(allow: &'static str, message: impl std::fmt::Display) -> Self {
-        let mut refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message);
-        refusal
-            .headers
-            .insert(ALLOW, HeaderValue::from_static(allow));
-        refusal
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message).with(ALLOW, allow)
     }
 
     pub(super) fn with(mut self, name: HeaderName, value: impl AsRef<str>) -> Self {
-        self.headers.insert(name, header(value));
+        self.headers.push((name, header(value)));
         self
     }
 }

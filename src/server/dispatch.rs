@@ -17,7 +17,7 @@ use super::options::{AccessLine, Options};
 use super::page::Query;
 use super::route::{NoRoute, PathKind, Route};
 use super::uploads::Uploads;
-use super::{pull, push};
+use super::{lists, publish, pull, push};
 use crate::content::Store;
 
 /// How much of a refused body is still read, and for how long: closing at once would reset the
@@ -88,11 +88,11 @@ async fn answer<S: Store>(
         return Err(crate::content::StoreError::ReadOnly.into());
     }
     match (route, method) {
-        (Route::Base, "GET") => Ok(pull::base()),
-        (Route::Catalog, "GET") => pull::catalog(store, query).await,
-        (Route::Tags { repository }, "GET") => pull::tags(store, repository, query).await,
+        (Route::Base, "GET") => Ok(lists::base()),
+        (Route::Catalog, "GET") => lists::catalog(store, query).await,
+        (Route::Tags { repository }, "GET") => lists::tags(store, repository, query).await,
         (Route::Referrers { repository, digest }, "GET") => {
-            pull::referrers(store, repository, digest, query).await
+            lists::referrers(store, repository, digest, query).await
         }
         (Route::Blob { repository, digest }, "GET") => {
             pull::blob(store, repository, digest, parts).await
@@ -105,8 +105,8 @@ async fn answer<S: Store>(
             method,
         ) => match method {
             "GET" => pull::manifest(store, repository, reference, parts).await,
-            "PUT" => push::manifest(store, repository, reference, parts, body).await,
-            "DELETE" => push::delete_manifest(store, repository, reference).await,
+            "PUT" => publish::put(store, repository, reference, parts, body).await,
+            "DELETE" => publish::delete(store, repository, reference).await,
             _ => Err(unsupported(method, "GET, HEAD, PUT, DELETE")),
         },
         (Route::Uploads { repository }, "POST") => {
@@ -149,4 +149,47 @@ async fn drain(parts: &Parts, body: &mut BodyDataStream) {
         }
     };
     let _ = tokio::time::timeout(DRAIN_TIME, rest).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::testing::{Peer, fill, refused};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_refuses_every_write_and_tells_of_every_request() {
+        let lines: Arc<Mutex<Vec<AccessLine>>> = Arc::default();
+        let heard = Arc::clone(&lines);
+        let peer = Peer::with(Options {
+            read_only: true,
+            on_request: Some(Arc::new(move |line| {
+                heard.lock().expect("sound").push(line);
+            })),
+            ..Options::default()
+        })
+        .await;
+        fill(&peer.store, "a", "t", "");
+        for (method, path) in [
+            ("POST", "/v2/a/blobs/uploads/"),
+            ("PATCH", "/v2/a/blobs/uploads/x"),
+            ("PUT", "/v2/a/manifests/t"),
+            ("DELETE", "/v2/a/manifests/t"),
+        ] {
+            let answer = peer.send(method, path).await;
+            assert_eq!(answer.refusal(), refused(405, "UNSUPPORTED"));
+            assert_eq!(answer.header("allow"), "GET, HEAD");
+        }
+        assert_eq!(peer.send("HEAD", "/v2/a/manifests/t").await.status, 200);
+        let lines = lines.lock().expect("sound");
+        let last = AccessLine {
+            method: "HEAD".to_owned(),
+            path: PathKind::Manifest,
+            repository: Some("a".to_owned()),
+            status: 200,
+        };
+        assert_eq!(lines.len(), 5);
+        assert_eq!(lines.last(), Some(&last));
+    }
 }

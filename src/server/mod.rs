@@ -5,9 +5,12 @@
 //! Blobs are not deleted. There is no login and no TLS here.
 
 mod answer;
+mod body;
 mod dispatch;
+mod lists;
 mod options;
 mod page;
+mod publish;
 mod pull;
 mod push;
 mod range;

@@ -1,56 +1,18 @@
-//! The reading half of the distribution-spec: what a GET or HEAD is answered with.
+//! The reading half of the distribution-spec: manifests and blobs.
 //! `HEAD` is a GET whose body is left out, which [`dispatch`](super::dispatch) sees to.
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, LINK,
-    RANGE,
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use serde_json::{Value, json};
 
-use super::answer::{Refusal, empty, etag, header, identify, json_response};
-use super::page::{Query, page};
+use super::answer::{Refusal, empty, etag, header, identify};
 use super::range::{Wanted, wanted};
 use crate::content::{BlobReader, Store};
-use crate::oci::{Digest, Referrer, TagOrDigest, media_type};
-
-const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
-
-/// end-1: this is a registry.
-pub(super) fn base() -> Response {
-    json_response("application/json", &json!({}))
-}
-
-/// The repositories, in pages.
-pub(super) async fn catalog<S: Store>(store: &S, query: &Query) -> Result<Response, Refusal> {
-    let page = page(store.repositories().await?, query, "/v2/_catalog")?;
-    let body = json!({ "repositories": page.items });
-    Ok(with_link(
-        json_response("application/json", &body),
-        page.next,
-    ))
-}
-
-/// end-8: the tags, in pages.
-pub(super) async fn tags<S: Store>(
-    store: &S,
-    repository: &str,
-    query: &Query,
-) -> Result<Response, Refusal> {
-    if !store.has_repository(repository).await? {
-        return Err(no_repository(repository));
-    }
-    let path = format!("/v2/{repository}/tags/list");
-    let page = page(store.tags(repository).await?, query, &path)?;
-    let body = json!({ "name": repository, "tags": page.items });
-    Ok(with_link(
-        json_response("application/json", &body),
-        page.next,
-    ))
-}
+use crate::oci::{Digest, TagOrDigest};
 
 /// end-3: a manifest, byte for byte as it was pushed.
 pub(super) async fn manifest<S: Store>(
@@ -125,49 +87,6 @@ pub(super) async fn blob<S: Store>(
     Ok(response)
 }
 
-/// end-12: what refers to a manifest; an empty index when nothing does.
-pub(super) async fn referrers<S: Store>(
-    store: &S,
-    repository: &str,
-    digest: &Digest,
-    query: &Query,
-) -> Result<Response, Refusal> {
-    let wanted = query.first("artifactType").filter(|t| !t.is_empty());
-    let entries: Vec<Value> = store
-        .referrers(repository, digest)
-        .await?
-        .iter()
-        .filter(|referrer| wanted.is_none() || referrer.artifact_type.as_deref() == wanted)
-        .map(entry)
-        .collect();
-    let index = json!({
-        "schemaVersion": 2,
-        "mediaType": media_type::OCI_INDEX,
-        "manifests": entries,
-    });
-    let mut response = json_response(media_type::OCI_INDEX, &index);
-    if wanted.is_some() {
-        let applied = HeaderValue::from_static("artifactType");
-        response.headers_mut().insert(FILTERS_APPLIED, applied);
-    }
-    Ok(response)
-}
-
-fn entry(referrer: &Referrer) -> Value {
-    let mut entry = json!({
-        "mediaType": referrer.descriptor.media_type,
-        "digest": referrer.descriptor.digest,
-        "size": referrer.descriptor.size,
-    });
-    if let Some(artifact_type) = &referrer.artifact_type {
-        entry["artifactType"] = json!(artifact_type);
-    }
-    if !referrer.annotations.is_empty() {
-        entry["annotations"] = json!(referrer.annotations);
-    }
-    entry
-}
-
 /// The range to serve: only of a GET, and with `If-Range` only when the client's copy is this
 /// content (RFC 9110, sections 14.2 and 13.1.5).
 fn asked_range<'a>(parts: &'a Parts, digest: &Digest) -> Option<&'a str> {
@@ -208,24 +127,16 @@ async fn unknown<S: Store>(
     }
 }
 
-fn no_repository(repository: &str) -> Refusal {
+pub(super) fn no_repository(repository: &str) -> Refusal {
     let message = format!("there is no repository {repository}");
     Refusal::not_found("NAME_UNKNOWN", message)
 }
 
-fn with_link(mut response: Response, link: Option<String>) -> Response {
-    if let Some(link) = link {
-        response.headers_mut().insert(LINK, header(link));
-    }
-    response
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Answer, Peer, fill};
-    use super::super::{AccessLine, Options, PathKind};
+    use super::super::testing::{Answer, Peer, fill, refused};
     use super::*;
-    use std::sync::{Arc, Mutex};
+    use crate::oci::media_type;
 
     #[tokio::test]
     async fn a_manifest_is_given_by_tag_and_digest_as_it_was_pushed() {
@@ -259,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn ranges_of_a_blob() {
         let peer = Peer::new().await;
-        let content: Vec<u8> = (0..700_000u32).map(|i| (i % 251) as u8).collect();
+        let content: Vec<u8> = (0..=250).cycle().take(700_000).collect();
         let digest = peer.store.insert_blob("a", &content);
         let path = format!("/v2/a/blobs/{digest}");
 
@@ -330,102 +241,12 @@ mod tests {
             ),
         ] {
             let answer = peer.send("GET", &path).await;
-            assert_eq!(answer.refusal(), (status, code.to_owned()), "{path}");
+            assert_eq!(answer.refusal(), refused(status, code), "{path}");
             let head = peer.send("HEAD", &path).await;
             assert_eq!((head.status, head.body.len()), (status, 0), "{path}");
         }
         let post = peer.send("POST", "/v2/a/tags/list").await;
-        assert_eq!(post.refusal(), (405, "UNSUPPORTED".to_owned()));
+        assert_eq!(post.refusal(), refused(405, "UNSUPPORTED"));
         assert_eq!(post.header("allow"), "GET, HEAD");
-    }
-
-    #[tokio::test]
-    async fn tags_and_repositories_come_in_pages() {
-        let peer = Peer::new().await;
-        for tag in ["v1", "Z", "a", "v10"] {
-            fill(&peer.store, "b/x", tag, "");
-        }
-        fill(&peer.store, "a", "t", "");
-        let base = peer.send("GET", "/v2/").await;
-        assert_eq!((base.status, &base.body[..]), (200, &b"{}"[..]));
-        let all = peer.send("GET", "/v2/b/x/tags/list").await;
-        let names = json!({ "name": "b/x", "tags": ["Z", "a", "v1", "v10"] });
-        assert_eq!(all.json(), names);
-        assert_eq!(all.header("link"), "");
-
-        let first = peer.send("GET", "/v2/b/x/tags/list?n=3").await;
-        assert_eq!(first.json()["tags"], json!(["Z", "a", "v1"]));
-        let link = first.header("link");
-        assert_eq!(link, "</v2/b/x/tags/list?n=3&last=v1>; rel=\"next\"");
-        let rest = peer.send("GET", "/v2/b/x/tags/list?n=3&last=v1").await;
-        assert_eq!(rest.json()["tags"], json!(["v10"]));
-        assert_eq!(rest.header("link"), "");
-
-        let catalog = peer.send("GET", "/v2/_catalog").await;
-        assert_eq!(catalog.json(), json!({ "repositories": ["a", "b/x"] }));
-    }
-
-    #[tokio::test]
-    async fn referrers_can_be_filtered_and_are_never_missing() {
-        let peer = Peer::new().await;
-        let subject = fill(&peer.store, "a", "t", "");
-        let refers = format!(
-            r#","artifactType":"application/sbom","annotations":{{"k":"v"}},"subject":{{"mediaType":"x","digest":"{}","size":1}}"#,
-            subject.digest()
-        );
-        let referrer = fill(&peer.store, "a", "s", &refers);
-        let path = format!("/v2/a/referrers/{}", subject.digest());
-        let all = peer.send("GET", &path).await;
-        assert_eq!(all.header("content-type"), media_type::OCI_INDEX);
-        assert_eq!(all.header("oci-filters-applied"), "");
-        let entry = &all.json()["manifests"][0];
-        assert_eq!(entry["digest"], referrer.digest().as_str());
-        assert_eq!(entry["size"], referrer.bytes().len());
-        assert_eq!(entry["artifactType"], "application/sbom");
-        assert_eq!(entry["annotations"]["k"], "v");
-
-        let other = format!("{path}?artifactType=application%2Fother");
-        let none = peer.send("GET", &other).await;
-        assert_eq!(none.json()["manifests"], json!([]));
-        assert_eq!(none.header("oci-filters-applied"), "artifactType");
-        let nowhere = format!("/v2/nowhere/referrers/{}", subject.digest());
-        let nowhere = peer.send("GET", &nowhere).await;
-        assert_eq!(nowhere.status, 200);
-        assert_eq!(nowhere.json()["manifests"], json!([]));
-    }
-
-    #[tokio::test]
-    async fn a_reader_refuses_every_write_and_tells_of_every_request() {
-        let lines: Arc<Mutex<Vec<AccessLine>>> = Arc::default();
-        let heard = Arc::clone(&lines);
-        let peer = Peer::with(Options {
-            read_only: true,
-            on_request: Some(Arc::new(move |line| {
-                heard.lock().expect("sound").push(line);
-            })),
-            ..Options::default()
-        })
-        .await;
-        fill(&peer.store, "a", "t", "");
-        for (method, path) in [
-            ("POST", "/v2/a/blobs/uploads/"),
-            ("PATCH", "/v2/a/blobs/uploads/x"),
-            ("PUT", "/v2/a/manifests/t"),
-            ("DELETE", "/v2/a/manifests/t"),
-        ] {
-            let answer = peer.send(method, path).await;
-            assert_eq!(answer.refusal(), (405, "UNSUPPORTED".to_owned()));
-            assert_eq!(answer.header("allow"), "GET, HEAD");
-        }
-        assert_eq!(peer.send("HEAD", "/v2/a/manifests/t").await.status, 200);
-        let lines = lines.lock().expect("sound");
-        let last = AccessLine {
-            method: "HEAD".to_owned(),
-            path: PathKind::Manifest,
-            repository: Some("a".to_owned()),
-            status: 200,
-        };
-        assert_eq!(lines.len(), 5);
-        assert_eq!(lines.last(), Some(&last));
     }
 }

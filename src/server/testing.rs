@@ -112,3 +112,8 @@ pub(super) fn fill(store: &MemoryStore, repository: &str, tag: &str, more: &str)
     put.expect("complete");
     manifest
 }
+
+/// What [`Answer::refusal`] gives for this status and code.
+pub(super) fn refused(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}

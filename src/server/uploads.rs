@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// A session that nobody used for this long is given up: no client pauses inside a blob for an
 /// hour and comes back.
-const IDLE: Duration = Duration::from_secs(60 * 60);
+const IDLE: Duration = Duration::from_hours(1);
 /// More than any client opens at once; a bound for one that never closes any.
 const MOST: usize = 1024;
 
