@@ -1,6 +1,39 @@
 //! The client side of the OCI distribution-spec: one [`Registry`] a side, one connection pool,
 //! token cache, pause and quirk memory a host.
 
+mod auth;
+mod blobs;
+mod body;
+mod classify;
+mod client;
+mod counters;
+mod credentials;
+mod endpoint;
+mod exchange;
+mod extras;
+mod flight;
+mod host;
+mod manifests;
 mod options;
+mod place;
+mod proxy;
+mod range;
+mod redirect;
+mod refusal;
+mod retry;
+mod scheme;
+mod setup;
+mod small;
+mod source;
+mod target;
+mod tls;
+mod trouble;
+mod uploads;
+mod warning;
+mod wire;
 
+pub use client::Registry;
+pub use counters::{RequestCount, RequestKind};
 pub use options::{Options, Proxies, Side, SourceMirror};
+pub use setup::SetupError;
+pub use uploads::Upload;

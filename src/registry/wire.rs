@@ -1,0 +1,241 @@
+//! One HTTP request: the client for its host, counting, and what a transport error means. Knows
+//! nothing of authentication, redirects or retries.
+
+use std::error::Error as _;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Body, Client, Method, Response};
+use url::Url;
+
+use crate::content::Code;
+use crate::event::Event;
+
+use super::client::Inner;
+use super::counters::RequestKind;
+use super::trouble::Trouble;
+
+/// A host that does not take a connection within this time is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Idle connections kept a host: more than the engine ever has in flight.
+const POOL_SIZE: usize = 64;
+
+/// A request as it leaves.
+pub(super) struct Outgoing<'a> {
+    pub(super) kind: RequestKind,
+    pub(super) method: Method,
+    pub(super) url: &'a Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Body>,
+}
+
+impl Inner {
+    /// Sends one request and waits for the head of its answer as long as that takes.
+    pub(super) async fn send(&self, request: Outgoing<'_>) -> Result<Response, Trouble> {
+        let authority = authority(request.url);
+        let client = self.client(&authority, request.url.scheme() == "https")?;
+        self.counters.add(&authority, request.kind, &request.method);
+        tracing::trace!(method = %request.method, url = %shown(request.url), "request");
+        let mut built = client
+            .request(request.method, request.url.clone())
+            .headers(request.headers);
+        if let Some(body) = request.body {
+            built = built.body(body);
+        }
+        let response = built
+            .send()
+            .await
+            .map_err(|e| self.transport(request.url, &e))?;
+        for text in self.warnings.new_in(&authority, response.headers()) {
+            tracing::debug!("{text}");
+            self.tell(Event::Warning(text));
+        }
+        Ok(response)
+    }
+
+    /// As [`send`](Self::send), but the head of the answer has to come within `limit`.
+    pub(super) async fn send_within(
+        &self,
+        limit: Duration,
+        request: Outgoing<'_>,
+    ) -> Result<Response, Trouble> {
+        let method = request.method.clone();
+        match tokio::time::timeout(limit, self.send(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(Trouble::passing(
+                Code::Interrupted,
+                format!("no answer to {method} within {} s", limit.as_secs()),
+            )),
+        }
+    }
+
+    /// The connection pool of a host. Trust differs by host, so each has a client of its own.
+    fn client(&self, authority: &str, tls: bool) -> Result<Client, Trouble> {
+        let key = (authority.to_owned(), tls);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = self
+            .new_client(authority, tls)
+            .map_err(|e| Trouble::fatal(Code::Local, innermost(&e)))?;
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+
+    fn new_client(&self, authority: &str, tls: bool) -> reqwest::Result<Client> {
+        let builder = || {
+            let plain = Client::builder()
+                .user_agent(concat!("airbuoy/", env!("CARGO_PKG_VERSION")))
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                // Faster for blobs than HTTP/2, and one stall does not hold up the others.
+                .http1_only()
+                // Docker Hub's CDN has sent 429 with malformed headers (hub-feedback#1907).
+                .http1_ignore_invalid_headers_in_responses(true)
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_max_idle_per_host(POOL_SIZE)
+                .tcp_nodelay(true);
+            self.proxies
+                .iter()
+                .fold(plain, |b, proxy| b.proxy(proxy.clone()))
+        };
+        if !tls {
+            // Nothing to trust: spares reading the system's certificates.
+            return builder().tls_certs_only([]).build();
+        }
+        if self.trust.anything {
+            return builder().tls_danger_accept_invalid_certs(true).build();
+        }
+        builder()
+            .tls_certs_merge(self.trust.roots(authority))
+            .build()
+            .or_else(|e| {
+                // A machine without any system certificate: every server is then untrusted, and
+                // that is said when one is met.
+                tracing::debug!("no system certificates: {}", innermost(&e));
+                builder()
+                    .tls_certs_only(self.trust.roots(authority))
+                    .build()
+            })
+    }
+
+    /// What a transport error means for `url`'s host.
+    pub(super) fn transport(&self, url: &Url, error: &reqwest::Error) -> Trouble {
+        let host = authority(url);
+        if let Some(tls) = tls_error(error) {
+            return self.tls_trouble(&host, tls);
+        }
+        let why = innermost(error);
+        if error.is_connect() {
+            let why = if error.is_timeout() {
+                format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())
+            } else {
+                why
+            };
+            return Trouble::passing(Code::Unreachable, format!("cannot reach {host}: {why}"))
+                .hint(format!(
+                    "check the name and port of {host}, the firewall and HTTPS_PROXY/NO_PROXY"
+                ));
+        }
+        Trouble::passing(
+            Code::Interrupted,
+            format!("the connection to {host} broke: {why}"),
+        )
+    }
+
+    fn tls_trouble(&self, host: &str, error: &rustls::Error) -> Trouble {
+        use rustls::{CertificateError, Error};
+        match error {
+            Error::InvalidMessage(_) => Trouble::fatal(
+                Code::Protocol,
+                format!("{host} speaks plain HTTP where TLS was expected"),
+            )
+            .hint("if that is meant to be so, add --plain-http"),
+            Error::InvalidCertificate(reason) => {
+                let message = format!("the certificate of {host} is not trusted: {error}");
+                let hint = match reason {
+                    CertificateError::NotValidForName
+                    | CertificateError::NotValidForNameContext { .. } => {
+                        "name the registry as its certificate does, or have the certificate \
+                         issued for this name"
+                            .to_owned()
+                    }
+                    CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                        "renew the certificate, or set this machine's clock".to_owned()
+                    }
+                    _ => format!("give the CA with {}", self.trust.places(host)),
+                };
+                Trouble::fatal(Code::UnknownAuthority, message).hint(hint)
+            }
+            _ => Trouble::fatal(
+                Code::Unreachable,
+                format!("no TLS connection to {host}: {error}"),
+            ),
+        }
+    }
+}
+
+/// `host[:port]` of a URL, the scheme's own port left out.
+pub(super) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// A URL for messages: its query may hold a signature, its user part a password.
+pub(super) fn shown(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), authority(url), url.path())
+}
+
+/// The deepest reason of an error: the outer ones repeat the URL, whose query may be secret.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let mut reason: &dyn std::error::Error = match error.source() {
+        Some(source) => source,
+        None => return "the request could not be made".to_owned(),
+    };
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    super::refusal::clean(&reason.to_string())
+}
+
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut reason: Option<&(dyn std::error::Error + 'static)> = error.source();
+    while let Some(error) = reason {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        // An io::Error does not show what it wraps as its source.
+        if let Some(inner) = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            && let Some(tls) = inner.downcast_ref::<rustls::Error>()
+        {
+            return Some(tls);
+        }
+        reason = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_urls_keep_secrets_to_themselves() {
+        let url: Url = "https://user:pw@cdn.example.com:443/a/b?X-Amz-Signature=s#f"
+            .parse()
+            .expect("a URL");
+        assert_eq!(shown(&url), "https://cdn.example.com/a/b");
+        let url: Url = "http://[::1]:5000/v2/".parse().expect("a URL");
+        assert_eq!(authority(&url), "[::1]:5000");
+    }
+}
