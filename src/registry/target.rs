@@ -51,6 +51,10 @@ impl Target for Registry {
         self.0.put_manifest(reference, manifest).await
     }
 
+    async fn try_repository(&self, repository: &Repository) -> Result<(), Failure> {
+        Registry::try_repository(self, repository).await
+    }
+
     fn paused_until(&self, repository: &Repository) -> Option<Instant> {
         self.0.place(repository).host.pause.until()
     }

@@ -151,7 +151,13 @@ fn digest(text: &str) -> Result<Digest, NoRoute> {
 fn reference(text: &str) -> Result<TagOrDigest, NoRoute> {
     if text.contains(':') {
         digest(text).map(TagOrDigest::Digest)
-    } else if is_tag(text) {
+    } else {
+        tag(text)
+    }
+}
+
+pub(super) fn tag(text: &str) -> Result<TagOrDigest, NoRoute> {
+    if is_tag(text) {
         Ok(TagOrDigest::Tag(text.into()))
     } else {
         Err(NoRoute::Tag(excerpt(text)))
