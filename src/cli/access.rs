@@ -5,15 +5,18 @@ use std::num::NonZeroUsize;
 use camino::Utf8PathBuf;
 use clap::builder::BoolishValueParser;
 
+const AUTHFILE_HELP: &str = "\
+Read logins from FILE alone, as docker login writes it.
+
+Without it: $REGISTRY_AUTH_FILE alone, or $DOCKER_CONFIG/config.json, ~/.docker/config.json and \
+podman's auth.json, in this order.";
+
 /// Login, TLS and concurrency.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Registries")]
 pub struct AccessArgs {
     /// Read logins from FILE alone, as docker login writes it.
-    ///
-    /// Without it: $REGISTRY_AUTH_FILE alone, or $DOCKER_CONFIG/config.json,
-    /// ~/.docker/config.json and podman's auth.json, in this order.
-    #[arg(long, env = "AIRBUOY_AUTHFILE", value_name = "FILE", hide_env = true)]
+    #[arg(long, long_help = AUTHFILE_HELP, env = "AIRBUOY_AUTHFILE", value_name = "FILE", hide_env = true)]
     pub authfile: Option<Utf8PathBuf>,
 
     /// Also trust the certificates of this PEM file; repeatable.

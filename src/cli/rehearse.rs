@@ -13,9 +13,6 @@ In your registry the real repositories are used, but only tags that end in -airb
 they are removed afterwards as far as the registry allows. No real tag is ever written.";
 
 /// Walk the whole path with small stand-in images, before 10 GB do.
-///
-/// Finds trouble with names, login, TLS and projects. Without TARGET the images go to an
-/// embedded registry, and nothing outside this machine is contacted.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct RehearseArgs {

@@ -46,10 +46,15 @@ pub enum Command {
     /// Copy the images into a private registry, then write the config files.
     Mirror(Box<MirrorArgs>),
     /// Check that a private registry holds everything, sound.
+    ///
+    /// Every manifest is fetched and hashed, and every blob asked for with its size.
     Verify(Box<VerifyArgs>),
     /// Write the config files of a private registry, without copying; no network.
     Config(Box<ConfigArgs>),
     /// Walk the whole path with small stand-in images, before 10 GB do.
+    ///
+    /// Finds trouble with names, login, TLS and projects. Without TARGET the images go to an
+    /// embedded registry, and nothing outside this machine is contacted.
     Rehearse(Box<RehearseArgs>),
     /// Print a shell's completion script.
     Completions(CompletionsArgs),

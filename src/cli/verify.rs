@@ -14,8 +14,6 @@ Examples:
 Exit code 1 and a list when something is missing or not sound.";
 
 /// Check that a private registry holds everything, sound.
-///
-/// Every manifest is fetched and hashed, and every blob asked for with its size.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct VerifyArgs {

@@ -37,8 +37,7 @@ fn names(rows: &[Row]) -> String {
     let mut seen = HashSet::new();
     let listed = rows.iter().filter(|row| row.skipped.is_none());
     listed
-        .map(|row| row.listed.as_str())
-        .filter(|name| seen.insert(*name))
-        .map(|name| format!("{name}\n"))
+        .filter(|row| seen.insert(&row.listed))
+        .flat_map(|row| [row.listed.as_str(), "\n"])
         .collect()
 }

@@ -105,7 +105,11 @@ fn finish(
         printer.say(&ui::planned(&report));
         return Ok(reporting::status_of_copy(outcome));
     }
-    printer.say(&ui::mirrored(&report));
+    printer.say(&if outcome.cancelled {
+        ui::stopped(&report)
+    } else {
+        ui::mirrored(&report)
+    });
     if written {
         for line in config.told() {
             printer.say(line);

@@ -8,6 +8,8 @@ mod exit;
 mod files;
 mod images;
 mod interrupt;
+#[cfg(test)]
+mod journey_tests;
 mod man;
 mod mirror;
 mod notices;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::content::Failure;
 use crate::event::{ImageStatus, Silent};
 use crate::oci::Reference;
 use crate::registry::{Options, Registry};
@@ -62,7 +63,7 @@ pub(super) async fn remove(
         .collect()
         .await;
     if !failures.is_empty() {
-        let reasons: BTreeSet<&str> = failures.iter().map(|f| f.message()).collect();
+        let reasons: BTreeSet<&str> = failures.iter().map(Failure::message).collect();
         let reasons: Vec<&str> = reasons.into_iter().collect();
         printer.warn(&format!(
             "{} could not be removed, all of them end with {}: {}",

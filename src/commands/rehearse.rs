@@ -14,12 +14,12 @@ use super::{ExitStatus, files, reporting, runtime};
 use crate::cli::RehearseArgs;
 use crate::content::MemoryStore;
 use crate::oci::Reference;
-use crate::registry::Options;
+use crate::registry::{Options, Side};
 use crate::rehearsal::{StandIns, rehearsal_tag};
 use crate::relocate::{Relocation, TargetPrefix};
 use crate::server::{self, Running, Server};
 use crate::settings::{Environment, RehearseSettings};
-use crate::transfer::{CopyOptions, Image};
+use crate::transfer::{CopyOptions, Image, Outcome};
 use crate::ui::{self, Printer};
 
 /// Any free port of this machine, and no other machine.
@@ -49,6 +49,11 @@ async fn rehearse(settings: &RehearseSettings, printer: &Printer) -> anyhow::Res
         ui::bytes(stage.stand_ins.bytes),
         upstream.local_addr()
     ));
+    for skipped in &stage.stand_ins.skipped {
+        printer.say(&format!(
+            "{skipped} is left out: nothing can stand in for an image named by its digest"
+        ));
+    }
     let copying = Copying {
         source: Options {
             source_mirrors: stage.stand_ins.mirrors(upstream.local_addr()),
@@ -76,9 +81,7 @@ async fn rehearse(settings: &RehearseSettings, printer: &Printer) -> anyhow::Res
         remove(&stage.options, &stage.images, &outcome, printer).await?;
     }
     let checked = checked.transpose()?;
-    let sound = checked
-        .as_ref()
-        .is_some_and(|outcome| outcome.is_complete());
+    let sound = checked.as_ref().is_some_and(Outcome::is_complete);
     if sound && let Some(dir) = &settings.out_dir {
         let config = ConfigFiles::new(&placement.release, &stage.relocation, dir)?;
         files::write_all(config.files())?;
@@ -143,18 +146,17 @@ struct Stage {
 
 impl Stage {
     async fn set(settings: &RehearseSettings) -> anyhow::Result<Self> {
-        let (target, options, embedded) = match &settings.target {
-            Some(target) => (target.clone(), settings.access.target.clone(), None),
-            None => {
-                let running = serve(Arc::new(MemoryStore::new()), false).await?;
-                let target = format!("{}/k8s", running.local_addr()).parse()?;
-                let options = Options {
-                    side: crate::registry::Side::Target,
-                    plain_http: true,
-                    ..Options::default()
-                };
-                (target, options, Some(running))
-            }
+        let (target, options, embedded) = if let Some(target) = &settings.target {
+            (target.clone(), settings.access.target.clone(), None)
+        } else {
+            let running = serve(Arc::new(MemoryStore::new()), false).await?;
+            let target = format!("{}/k8s", running.local_addr()).parse()?;
+            let options = Options {
+                side: Side::Target,
+                plain_http: true,
+                ..Options::default()
+            };
+            (target, options, Some(running))
         };
         let relocation = settings.placement.relocation(Some(&target))?;
         let mut images = images(std::slice::from_ref(&relocation));

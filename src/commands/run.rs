@@ -7,12 +7,16 @@ use crate::ui::{Printer, start_logging};
 
 /// Runs the verb. Whatever goes wrong is printed here, once.
 pub fn run(cli: Cli) -> ExitStatus {
-    let environment = Environment::of_process();
+    run_with(cli, &Environment::of_process())
+}
+
+/// Runs the verb in another environment.
+pub(super) fn run_with(cli: Cli, environment: &Environment) -> ExitStatus {
     let Cli { command, messages } = cli;
-    let messages = Messages::resolve(&messages, &environment);
+    let messages = Messages::resolve(&messages, environment);
     let printer = Printer::new(&messages);
     start_logging(messages.verbose, printer.style());
-    dispatch(command, &environment, &printer).unwrap_or_else(|error| {
+    dispatch(command, environment, &printer).unwrap_or_else(|error| {
         printer.error(&error);
         ExitStatus::of_error(&error)
     })
@@ -29,7 +33,7 @@ fn dispatch(
         Command::Verify(args) => verify::run(&args, environment, printer),
         Command::Config(args) => config::run(&args, printer),
         Command::Rehearse(args) => rehearse::run(&args, environment, printer),
-        Command::Completions(args) => completions::run(args, printer),
+        Command::Completions(args) => completions::run(&args, printer),
         Command::Man => man::run(printer),
     }
 }

@@ -66,11 +66,11 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
-    pub(super) fn value(flag: &'static str, value: &str, reason: impl ToString) -> Self {
+    pub(super) fn value(flag: &'static str, value: &str, reason: impl Into<String>) -> Self {
         Self::Value {
             flag,
             value: value.to_owned(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 

@@ -98,8 +98,9 @@ fn layout(args: &NamingArgs, sets: &[ImageSet]) -> Result<Layout, SettingsError>
 }
 
 fn globs(flag: &'static str, texts: &[String]) -> Result<Vec<Glob>, SettingsError> {
-    let parse =
-        |text: &String| Glob::new(text).map_err(|e| SettingsError::value(flag, text, e.kind()));
+    let parse = |text: &String| {
+        Glob::new(text).map_err(|e| SettingsError::value(flag, text, e.kind().to_string()))
+    };
     texts.iter().map(parse).collect()
 }
 

@@ -20,7 +20,7 @@ pub(super) fn render(error: &anyhow::Error, style: Style) -> String {
 
 /// The causes, outermost first. One that the text already holds is not told again: some errors
 /// show their source themselves.
-fn one_sentence(error: &anyhow::Error) -> String {
+pub(super) fn one_sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {

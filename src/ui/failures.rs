@@ -30,44 +30,46 @@ pub fn failures(rows: &[ImageRow], style: Style) -> String {
         .collect()
 }
 
+/// Registries word "not found" with the name in it, so there the code alone is the reason.
 fn same_reason(a: &ErrorRow, b: &ErrorRow) -> bool {
-    (a.code, a.side, &a.host, &a.message, &a.hint) == (b.code, b.side, &b.host, &b.message, &b.hint)
+    let place = (a.code, a.side, &a.host) == (b.code, b.side, &b.host);
+    place && (is_missing(a) || (&a.message, &a.hint) == (&b.message, &b.hint))
 }
 
 fn block(error: &ErrorRow, images: &[&ImageRow], style: Style) -> String {
-    let mut text = format!("{} ", style.error("error:"));
-    if let [_] = images {
-        text.push_str(&format!(
-            "{}: {}\n",
-            clean(&place(error)),
-            hanging(&error.message)
-        ));
-    } else {
-        text.push_str(&format!(
-            "{} failed at {}: {}\n",
-            size::count(images.len(), "image"),
+    let many = images.len() > 1;
+    let reason = match (many, is_missing(error)) {
+        (false, _) => format!("{}: {}", clean(&place(error)), hanging(&error.message)),
+        (true, true) => format!("{} are not at {}", count(images), clean(&error.host)),
+        (true, false) => format!(
+            "{} failed at {}: {}",
+            count(images),
             clean(&error.host),
             hanging(&error.message)
-        ));
-    }
-    for row in images {
+        ),
+    };
+    let mut text = format!("{} {reason}\n", style.error("error:"));
+    text.extend(images.iter().map(|row| {
         let target = row.target.as_deref().unwrap_or("nowhere");
-        // The error line of a single image names one end; this names both.
-        text.push_str(&format!("  {} -> {}\n", clean(&row.source), clean(target)));
-    }
-    if let Some(hint) = &error.hint {
+        format!("  {} -> {}\n", clean(&row.source), clean(target))
+    }));
+    if many && is_missing(error) {
+        if error.side == Side::Source {
+            let flags: Vec<String> = distinct_sources(images)
+                .iter()
+                .map(|source| format!("--exclude '{source}'"))
+                .collect();
+            let hint = format!("to do without them, add {}", flags.join(" "));
+            text.push_str(&hint_line(&hint, style));
+        }
+    } else if let Some(hint) = &error.hint {
         text.push_str(&hint_line(hint, style));
     }
-    if is_missing_upstream(error) {
-        let flags: Vec<String> = distinct_sources(images)
-            .iter()
-            .map(|source| format!("--exclude '{source}'"))
-            .collect();
-        let it = if flags.len() == 1 { "it" } else { "them" };
-        let hint = format!("to go on without {it}: {}", flags.join(" "));
-        text.push_str(&hint_line(&hint, style));
-    }
     text
+}
+
+fn count(images: &[&ImageRow]) -> String {
+    size::count(images.len(), "image")
 }
 
 /// `host/repository:tag` as far as it is known.
@@ -84,8 +86,8 @@ fn place(error: &ErrorRow) -> String {
     place
 }
 
-fn is_missing_upstream(error: &ErrorRow) -> bool {
-    error.side == Side::Source && error.code == Code::NotFound.as_str()
+fn is_missing(error: &ErrorRow) -> bool {
+    error.code == Code::NotFound.as_str()
 }
 
 fn distinct_sources<'a>(images: &[&'a ImageRow]) -> Vec<&'a str> {
@@ -125,11 +127,10 @@ mod tests {
              /home/ops/.docker/config.json may read but not write there",
         )
         .hint("in Harbor give the robot account the push right on project \"k8s\"");
-        let missing = Failure::new(
-            Code::NotFound,
-            "registry.k8s.io",
-            "no such manifest (404 MANIFEST_UNKNOWN)",
-        );
+        let missing = |name: &str| {
+            let message = format!("there is no image {name}");
+            Failure::new(Code::NotFound, "registry.k8s.io", message).hint(format!("drop {name}"))
+        };
         let rows = [
             row(
                 "e2e-test-images/agnhost:2.63.0",
@@ -142,7 +143,12 @@ mod tests {
             row(
                 "pause:3.9",
                 Side::Source,
-                &at(&missing, "registry.k8s.io/pause:3.9"),
+                &at(&missing("pause"), "registry.k8s.io/pause:3.9"),
+            ),
+            row(
+                "etcd:3.6",
+                Side::Source,
+                &at(&missing("etcd"), "registry.k8s.io/etcd:3.6"),
             ),
             row(
                 "e2e-test-images/nautilus:1.8",
@@ -154,6 +160,9 @@ mod tests {
             ),
         ];
         insta::assert_snapshot!(failures(&rows, Style::PLAIN));
+        let alone = failures(&rows[1..2], Style::PLAIN);
+        assert!(alone.contains("there is no image pause"), "{alone}");
+        assert!(alone.ends_with("  hint: drop pause\n"), "{alone}");
     }
 
     #[test]

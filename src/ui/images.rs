@@ -75,11 +75,9 @@ pub fn images_summary(rows: &[Row]) -> Vec<String> {
     if !left_out.is_empty() {
         let keys: BTreeSet<&str> = left_out.iter().filter_map(|r| r.key.as_deref()).collect();
         let keys: Vec<&str> = keys.into_iter().collect();
-        first.push_str(&format!(
-            ", {} left out: tests expect these pulls to fail ({})",
-            left_out.len(),
-            keys.join(", ")
-        ));
+        let keys = keys.join(", ");
+        let number = left_out.len();
+        first = format!("{first}, {number} left out: tests expect these pulls to fail ({keys})");
     }
     let mut lines = vec![first];
     let filtered = rows

@@ -22,5 +22,5 @@ pub use printer::Printer;
 pub use progress::Progress;
 pub use size::{bytes, count, duration};
 pub use style::Style;
-pub use summary::{mirrored, planned, verified};
+pub use summary::{mirrored, planned, stopped, verified};
 pub use table::Table;

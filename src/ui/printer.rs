@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::error;
-use super::progress::{Progress, ProgressKind};
+use super::progress::{Progress, ProgressKind, json_line};
 use super::style::Style;
 use super::text;
 use crate::cli::ProgressMode;
@@ -25,7 +25,7 @@ impl Printer {
         Self {
             style: Style::new(terminal, messages.colour),
             quiet: messages.quiet,
-            progress: progress_kind(messages, terminal),
+            progress: progress_kind(*messages, terminal),
         }
     }
 
@@ -52,30 +52,40 @@ impl Printer {
     /// A fact on standard error.
     pub fn say(&self, line: &str) {
         if !self.quiet {
-            stderr_line(line);
+            self.tell("notice", line, || line.to_owned());
         }
     }
 
     /// Something worth acting on.
     pub fn warn(&self, warning: &str) {
         if !self.quiet {
-            stderr_line(&format!(
-                "{} {}",
-                self.style.warning("warning:"),
-                text::hanging(warning)
-            ));
+            self.tell("warning", warning, || {
+                let word = self.style.warning("warning:");
+                format!("{word} {}", text::hanging(warning))
+            });
         }
     }
 
     /// Why the run ends, with its hint; also when quiet.
     pub fn error(&self, error: &anyhow::Error) {
-        stderr_line(error::render(error, self.style).trim_end());
+        self.tell("error", &error::one_sentence(error), || {
+            error::render(error, self.style).trim_end().to_owned()
+        });
     }
 
-    /// Prepared error lines; also when quiet.
+    /// Prepared error lines; also when quiet. Programs find the same in the report.
     pub fn errors(&self, lines: &str) {
-        if !lines.is_empty() {
+        if !lines.is_empty() && self.progress != ProgressKind::Json {
             stderr_line(lines.trim_end());
+        }
+    }
+
+    /// A line for people, or an event where standard error is read by a program.
+    fn tell(&self, event: &str, message: &str, line: impl FnOnce() -> String) {
+        if self.progress == ProgressKind::Json {
+            stderr_line(&json_line(event, serde_json::json!({"message": message})));
+        } else {
+            stderr_line(&line());
         }
     }
 
@@ -85,7 +95,7 @@ impl Printer {
     }
 }
 
-fn progress_kind(messages: &Messages, terminal: bool) -> ProgressKind {
+fn progress_kind(messages: Messages, terminal: bool) -> ProgressKind {
     // Log lines and bars would overwrite each other.
     let bars = terminal && messages.verbose == 0;
     match messages.progress {
@@ -98,7 +108,7 @@ fn progress_kind(messages: &Messages, terminal: bool) -> ProgressKind {
 }
 
 /// Writes a line to standard error. When that is gone nobody can be told.
-pub(super) fn stderr_line(line: &str) {
+fn stderr_line(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
@@ -113,7 +123,7 @@ mod tests {
             verbose,
             colour: false,
         };
-        progress_kind(&messages, terminal)
+        progress_kind(messages, terminal)
     }
 
     #[test]

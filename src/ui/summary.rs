@@ -1,6 +1,6 @@
 //! The last line of a copy or a check: numbers that add up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::size::{bytes, count, duration};
@@ -66,6 +66,24 @@ pub fn mirrored(report: &Report) -> String {
         format!("{copied} of {}", count(copied + present + failed, "image"))
     };
     format!("Mirrored {all} in {time}: {}", facts.join(", "))
+}
+
+/// What a run that was stopped leaves behind.
+pub fn stopped(report: &Report) -> String {
+    let Tally {
+        copied, present, ..
+    } = tally(report);
+    let images: BTreeSet<&str> = report
+        .images
+        .iter()
+        .map(|row| row.source.as_str())
+        .collect();
+    format!(
+        "Stopped: {} of {} in place, {} sent",
+        copied + present,
+        count(images.len(), "image"),
+        bytes(report.bytes.transferred)
+    )
 }
 
 /// `Verified 44 images in 3.0 s: all sound`, or how many are not.
@@ -219,6 +237,15 @@ mod tests {
         assert_eq!(
             mirrored(&report(&[ImageStatus::Present; 44])),
             "Nothing to do: 44 images up to date (44 + 44 manifest HEADs, 0.1 s)"
+        );
+    }
+
+    #[test]
+    fn a_stopped_run_says_what_is_in_place() {
+        use ImageStatus::{Copied, Failed, Present};
+        assert_eq!(
+            stopped(&report(&[Copied, Failed, Present, Failed])),
+            "Stopped: 2 of 4 images in place, 0 B sent"
         );
     }
 

@@ -84,13 +84,18 @@ impl<W: Write> State<W> {
 
     fn write(&mut self, event: Event) {
         let (name, fields) = fields(event);
-        let mut line = json!({"event": name, "time": jiff::Timestamp::now().to_string()});
-        if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
-            line.extend(fields);
-        }
         // Nobody can be told that standard error is gone.
-        let _ = writeln!(self.out, "{line}");
+        let _ = writeln!(self.out, "{}", json_line(name, fields));
     }
+}
+
+/// One event that happens now; `fields` is an object.
+pub(crate) fn json_line(name: &str, fields: Value) -> String {
+    let mut line = json!({"event": name, "time": jiff::Timestamp::now().to_string()});
+    if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
+        line.extend(fields);
+    }
+    line.to_string()
 }
 
 /// The stable name of an event, and its fields.

@@ -9,5 +9,6 @@ mod tally;
 mod waits;
 mod words;
 
+pub(crate) use json::json_line;
 pub use shown::Progress;
 pub(crate) use shown::ProgressKind;

@@ -20,7 +20,9 @@ pub(super) struct Plain<W> {
 
 impl<W> fmt::Debug for Plain<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plain").field("title", &self.title).finish()
+        f.debug_struct("Plain")
+            .field("title", &self.title)
+            .finish_non_exhaustive()
     }
 }
 

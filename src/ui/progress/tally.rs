@@ -120,7 +120,7 @@ impl Tally {
             let left = self.total.saturating_sub(self.done) as f64 / rate;
             // A rate near zero promises centuries.
             if let Ok(left) = Duration::try_from_secs_f64(left)
-                && left < Duration::from_secs(100 * 3600)
+                && left < Duration::from_hours(100)
             {
                 facts.push(format!("{} left", whole_seconds(left)));
             }
@@ -134,11 +134,11 @@ impl Tally {
     }
 
     fn image_count(&self) -> String {
-        let mut images = format!("{} of {} images", self.finished.len(), self.images);
-        if self.failed > 0 {
-            images.push_str(&format!(", {} failed", self.failed));
-        }
-        images
+        let failed = match self.failed {
+            0 => String::new(),
+            n => format!(", {n} failed"),
+        };
+        format!("{} of {} images{failed}", self.finished.len(), self.images)
     }
 
     fn blobs(&self, width: usize, most: usize) -> Vec<String> {

@@ -24,21 +24,23 @@ pub(super) fn planned(title: &str, event: &Event) -> Option<String> {
     if *to_copy == 0 {
         return None;
     }
-    let mut line = format!("{title}: {}", size::count(*images, "image"));
+    let mut facts = vec![size::count(*images, "image")];
     if to_copy < images {
-        line.push_str(&format!(", {to_copy} of them to copy"));
+        facts.push(format!("{to_copy} of them to copy"));
     }
     if *platforms > 0 {
-        line.push_str(&format!(", {}", size::count(*platforms, "platform")));
+        facts.push(size::count(*platforms, "platform"));
     }
-    line.push_str(&format!(", {}", size::bytes((*logical).max(*bytes))));
-    if bytes < logical {
-        line.push_str(&format!(
+    let shared = if bytes < logical {
+        format!(
             " ({} of it once shared layers are counted once)",
             size::bytes(*bytes)
-        ));
-    }
-    Some(line)
+        )
+    } else {
+        String::new()
+    };
+    facts.push(size::bytes((*logical).max(*bytes)) + &shared);
+    Some(format!("{title}: {}", facts.join(", ")))
 }
 
 /// `waiting 30 s for registry-1.docker.io: too many requests`.
