@@ -18,10 +18,10 @@ const LAYERS: &[(&str, u8)] = &[
     ("rehearsal", 4),
     ("sonobuoy", 5),
     ("cli", 6),
-    ("settings", 6),
-    ("ui", 7),
-    ("commands", 8),
-    ("main", 9),
+    ("settings", 7),
+    ("ui", 8),
+    ("commands", 9),
+    ("main", 10),
 ];
 
 fn layer(room: &str) -> Option<u8> {
