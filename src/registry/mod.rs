@@ -31,6 +31,7 @@ mod target;
 mod tls;
 mod trouble;
 mod uploads;
+mod verifier;
 mod warning;
 mod wire;
 

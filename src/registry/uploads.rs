@@ -91,7 +91,7 @@ impl Inner {
             |status: StatusCode| is_passing(status) && status != StatusCode::INTERNAL_SERVER_ERROR;
         let answer = match self.small_while(ask, passing).await {
             Ok(answer) => answer,
-            Err(trouble) if trouble.code == Code::Unauthorized => {
+            Err(trouble) if matches!(trouble.code, Code::Unauthorized | Code::Denied) => {
                 return Ok(self.mount_refused(place, from, &trouble.message));
             }
             Err(trouble) => return Err(trouble),
@@ -164,6 +164,12 @@ impl Inner {
                 Trouble::fatal(Code::Denied, trouble.message).hint(format!(
                     "{who}; give that account the right to push to project \"{project}\", or \
                      create the project when it is missing"
+                ))
+            }
+            Code::Unauthorized => {
+                let who = trouble.hint.clone().unwrap_or_default();
+                trouble.hint(format!(
+                    "{who}; Harbor answers the same when project \"{project}\" is missing"
                 ))
             }
             Code::Protocol | Code::Unsupported if refusal.status.is_client_error() => {
@@ -383,8 +389,13 @@ impl Inner {
                 }
                 trouble.retry = Retry::Backoff;
             }
-            // Two uploads of one blob at once, a session that went away, a digest check that
-            // raced: what a second look or try settles.
+            400 if refusal.has("DIGEST_INVALID") => {
+                trouble.code = Code::DigestMismatch;
+                trouble.retry = Retry::Backoff;
+            }
+            400 if refusal.has("NAME_INVALID") || refusal.has("UNSUPPORTED") => {}
+            // Two uploads of one blob at once (Nexus), a session that went away: what a second
+            // look or try settles.
             400 | 404 | 409 | 416 => trouble.retry = Retry::Backoff,
             413 => {
                 trouble.hint = Some(format!(
