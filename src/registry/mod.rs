@@ -24,6 +24,7 @@ mod redirect;
 mod refusal;
 mod retry;
 mod scheme;
+mod sending;
 mod setup;
 mod small;
 mod source;
