@@ -212,15 +212,14 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return Some(tls);
         }
-        // An io::Error does not show what it wraps as its source.
-        if let Some(inner) = error
+        // An io::Error does not show what it wraps as its source, and may wrap another one.
+        let wrapped = error
             .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            && let Some(tls) = inner.downcast_ref::<rustls::Error>()
-        {
-            return Some(tls);
-        }
-        reason = error.source();
+            .and_then(std::io::Error::get_ref);
+        reason = match wrapped {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     None
 }

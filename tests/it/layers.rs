@@ -17,7 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("transfer", 4),
     ("rehearsal", 4),
     ("sonobuoy", 5),
-    ("cli", 6),
+    ("cli", 5),
     ("settings", 6),
     ("ui", 7),
     ("commands", 8),
