@@ -119,6 +119,9 @@ impl Stream for Body {
     type Item = Result<Bytes, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.watch.failure().is_some() {
+            return Poll::Ready(None);
+        }
         let sent = self.watch.sent();
         while self.rest.is_empty() {
             self.watch.state().waiting = Waiting::Source;

@@ -13,6 +13,8 @@ mod exchange;
 mod extras;
 mod flight;
 mod host;
+#[cfg(test)]
+mod loopback;
 mod manifests;
 mod options;
 mod place;

@@ -137,10 +137,13 @@ impl Inner {
             } else {
                 why
             };
+            let hint = if why.contains("handshake") {
+                format!("does {host} speak TLS? if it is meant to be plain HTTP, add --plain-http")
+            } else {
+                format!("check the name and port of {host}, the firewall and HTTPS_PROXY/NO_PROXY")
+            };
             return Trouble::passing(Code::Unreachable, format!("cannot reach {host}: {why}"))
-                .hint(format!(
-                    "check the name and port of {host}, the firewall and HTTPS_PROXY/NO_PROXY"
-                ));
+                .hint(hint);
         }
         Trouble::passing(
             Code::Interrupted,
@@ -207,18 +210,18 @@ pub(super) fn innermost(error: &reqwest::Error) -> String {
 }
 
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut reason: Option<&(dyn std::error::Error + 'static)> = error.source();
+    let mut reason = error.source();
     while let Some(error) = reason {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return Some(tls);
         }
-        // An io::Error does not show what it wraps as its source, and may wrap another one.
-        let wrapped = error
+        // An io::Error does not show what it wraps as its source, and may wrap another.
+        reason = match error
             .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        reason = match wrapped {
-            Some(inner) => Some(inner),
-            None => error.source(),
+            .map(std::io::Error::get_ref)
+        {
+            Some(Some(inner)) => Some(inner),
+            _ => error.source(),
         };
     }
     None
