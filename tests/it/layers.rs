@@ -17,11 +17,11 @@ const LAYERS: &[(&str, u8)] = &[
     ("transfer", 4),
     ("rehearsal", 4),
     ("sonobuoy", 5),
-    ("cli", 5),
-    ("settings", 6),
-    ("ui", 7),
-    ("commands", 8),
-    ("main", 9),
+    ("cli", 6),
+    ("settings", 7),
+    ("ui", 8),
+    ("commands", 9),
+    ("main", 10),
 ];
 
 fn layer(room: &str) -> Option<u8> {
