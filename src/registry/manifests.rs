@@ -336,7 +336,8 @@ fn check(
     // A tag's own digest stays the usual one, whatever the header prefers.
     let digest = reference.digest().cloned();
     RawManifest::with_digest(bytes, announced, digest).map_err(|e| match e {
-        ManifestError::Schema1 => Trouble::fatal(Code::Schema1, e.to_string()),
+        ManifestError::Schema1 => Trouble::fatal(Code::Schema1, e.to_string())
+            .hint("look for a newer tag of the image, or leave it out"),
         other => Trouble::fatal(
             Code::ManifestInvalid,
             format!("the manifest is not usable: {other}"),

@@ -110,11 +110,7 @@ fn apply_registries(to: &mut BTreeMap<String, String>, changes: &Value) {
 
 fn reference(image: &Value, registries: &BTreeMap<String, String>) -> String {
     if let Some(whole) = image["image"].as_str() {
-        // Docker Hub's short form; a list of sources names the host.
-        let first = whole.split('/').next().expect("a first part");
-        let host = first.contains('.') || first.contains(':');
-        let host = if host { "" } else { "docker.io/" };
-        return format!("{host}{whole}");
+        return whole.to_owned();
     }
     let prefix = &registries[text(&image["key"])];
     format!("{prefix}/{}:{}", text(&image["name"]), text(&image["tag"]))
