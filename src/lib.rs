@@ -12,6 +12,8 @@ pub mod oci;
 pub mod catalog;
 pub mod content;
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod registry;
 pub mod relocate;
 pub mod server;

@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("registry", 3),
     ("server", 3),
     ("relocate", 3),
+    ("cluster", 3),
     ("transfer", 4),
     ("rehearsal", 4),
     ("sonobuoy", 5),
