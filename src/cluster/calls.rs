@@ -83,6 +83,21 @@ impl Cluster {
         Ok(found.into_iter().map(Pod::read).collect())
     }
 
+    /// How many of the pods are there that sonobuoy's preflight takes for the cluster's DNS.
+    pub async fn dns_pods(&self) -> Result<usize, ClusterError> {
+        let params = ListParams::default().labels("k8s-app in (kube-dns,coredns)");
+        Ok(self.pods_of("kube-system", params).await?.len())
+    }
+
+    /// Whether a secret is there; its content is not asked for.
+    pub async fn has_secret(&self, namespace: &str, name: &str) -> Result<bool, ClusterError> {
+        let secrets = Api::<core::Secret>::namespaced(self.client.clone(), namespace);
+        let found = self
+            .call("get the secret", secrets.get_metadata_opt(name))
+            .await?;
+        Ok(found.is_some())
+    }
+
     /// Sonobuoy's aggregator in a namespace: by its label, by the one of older releases, by name.
     pub async fn aggregator(&self, namespace: &str) -> Result<Option<Pod>, ClusterError> {
         for label in ["sonobuoy-component=aggregator", "run=sonobuoy-master"] {

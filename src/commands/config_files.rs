@@ -100,6 +100,7 @@ pub(super) fn run_command(relocation: &Relocation, set: &ImageSet) -> anyhow::Re
         docker_config: None,
         timeout: TIMEOUT,
         namespace: None,
+        namespace_exists: false,
         access: Access::default(),
         passthrough: Vec::new(),
     })

@@ -57,6 +57,8 @@ pub struct RunCommand {
     pub timeout: Duration,
     /// `--namespace`; none for sonobuoy's own default, `sonobuoy`.
     pub namespace: Option<String>,
+    /// The namespace was made beforehand, with a pull secret in it: sonobuoy is told not to mind.
+    pub namespace_exists: bool,
     /// `--kubeconfig` and `--context`.
     pub access: Access,
     /// More flags, checked by [`check_passthrough`](super::check_passthrough).
@@ -130,6 +132,9 @@ impl RunCommand {
         if let Some(namespace) = &self.namespace {
             flags.push(pair("--namespace", namespace));
         }
+        if self.namespace_exists {
+            flags.push(vec!["--skip-preflight=existingnamespace".to_owned()]);
+        }
         flags.extend(self.access.flags().chunks(2).map(<[String]>::to_vec));
         flags.extend(self.passthrough.iter().map(|word| vec![word.clone()]));
         flags
@@ -163,6 +168,7 @@ mod tests {
             docker_config: Some("docker-config.json".into()),
             timeout: Duration::from_hours(12),
             namespace: None,
+            namespace_exists: false,
             access: Access::default(),
             passthrough: Vec::new(),
         }
@@ -195,6 +201,7 @@ mod tests {
     fn the_cluster_and_the_passed_on_flags_come_last() {
         let command = RunCommand {
             namespace: Some("conf".to_owned()),
+            namespace_exists: true,
             access: Access {
                 kubeconfig: vec!["/k/config".into()],
                 context: Some("prod a".to_owned()),
@@ -205,8 +212,8 @@ mod tests {
             ..command()
         };
         assert!(command.shell_line().ends_with(
-            " --timeout=43200 --namespace conf --kubeconfig /k/config --context 'prod a' \
-             --dns-namespace openshift-dns"
+            " --timeout=43200 --namespace conf --skip-preflight=existingnamespace \
+             --kubeconfig /k/config --context 'prod a' --dns-namespace openshift-dns"
         ));
         assert_eq!(command.args()[3], "--mode=non-disruptive-conformance");
         // Several files go by the environment, a service account by none of both.

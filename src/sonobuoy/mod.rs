@@ -5,6 +5,8 @@ mod command;
 mod docker_config;
 mod launch;
 mod passthrough;
+#[cfg(feature = "cluster")]
+pub mod preflight;
 mod program;
 mod progress;
 mod retrieve;
