@@ -200,7 +200,10 @@ impl Cluster {
         let deleted = namespaces.delete(&left.name, &params);
         match self.call("delete the namespace", deleted).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
+            // Gone by itself; or another one has its name, which the precondition spared.
+            Err(ClusterError::Refused {
+                code: 404 | 409, ..
+            }) => Ok(()),
             Err(error) => Err(error),
         }
     }

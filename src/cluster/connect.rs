@@ -50,9 +50,9 @@ pub struct Cluster {
 
 impl Cluster {
     /// Reads the kubeconfig and asks the cluster for its version.
-    ///
-    /// A TLS provider must have been installed.
     pub async fn connect(options: &ClusterOptions) -> Result<Self, ClusterError> {
+        // An error means that one is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let (mut config, context) = if options.in_cluster {
             (in_cluster()?, None)
         } else {

@@ -138,11 +138,6 @@ impl ClusterError {
         Some(text.to_owned())
     }
 
-    /// Whether the answer was "there is no such thing".
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused { code: 404, .. })
-    }
-
     /// Whether the user may not do it.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Forbidden { .. })
@@ -215,7 +210,11 @@ impl ClusterError {
                 "its certificate is not valid yet".to_owned(),
                 "look at this machine's clock",
             ),
-            TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => (
+            // The authorities of most clusters share one name, so that another cluster's shows as a
+            // signature that does not fit.
+            TlsError::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => (
                 "its certificate was issued by an authority that the kubeconfig does not trust"
                     .to_owned(),
                 KUBECONFIG,
@@ -261,17 +260,16 @@ fn tls_error_in_io<'a>(inner: &'a (dyn StdError + Send + Sync + 'static)) -> Opt
     nested.downcast_ref::<TlsError>()
 }
 
-/// Without the output of the login program, which holds tokens.
+/// Without the output of the login program, which holds tokens, and without its arguments, which
+/// may.
 fn login_failure(error: &kube::client::AuthError) -> String {
     use kube::client::AuthError;
     match error {
-        AuthError::AuthExecRun { cmd, out } => {
+        AuthError::AuthExecRun { out, .. } => {
             let stderr = String::from_utf8_lossy(&out.stderr);
             let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
-            match last {
-                Some(line) => format!("`{cmd}` failed: {}", line.trim()),
-                None => format!("`{cmd}` failed ({})", out.status),
-            }
+            let said = last.map_or_else(|| out.status.to_string(), |line| line.trim().to_owned());
+            format!("the login program failed: {said}")
         }
         AuthError::AuthExecParse(_) => "the login program's answer is no ExecCredential".to_owned(),
         other => other.to_string(),

@@ -4,6 +4,8 @@
 mod support;
 
 mod catalogue;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod faults;
 mod kinds;
 mod layers;
@@ -12,5 +14,7 @@ mod messages;
 mod mirror;
 mod rehearse;
 mod resume;
+#[cfg(feature = "cluster")]
+mod sonobuoy;
 mod support_works;
 mod verify;

@@ -4,6 +4,10 @@
 pub(crate) mod access_log;
 pub(crate) mod airbuoy;
 pub(crate) mod content;
+#[cfg(feature = "cluster")]
+pub(crate) mod fake_cluster;
+#[cfg(feature = "cluster")]
+pub(crate) mod fake_sonobuoy;
 pub(crate) mod faulty;
 pub(crate) mod http;
 pub(crate) mod images;
