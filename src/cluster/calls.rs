@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use futures_util::future::BoxFuture;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
@@ -198,13 +199,13 @@ impl Cluster {
             resource_version: None,
         });
         let deleted = namespaces.delete(&left.name, &params);
-        match self.call("delete the namespace", deleted).await {
-            Ok(_) => Ok(()),
+        let deleted = self.call("delete the namespace", deleted).await;
+        match deleted.map(|_| ()) {
             // Gone by itself; or another one has its name, which the precondition spared.
             Err(ClusterError::Refused {
                 code: 404 | 409, ..
             }) => Ok(()),
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
@@ -222,7 +223,7 @@ impl Cluster {
         params: ListParams,
     ) -> Result<Vec<K>, ClusterError>
     where
-        K: Clone + DeserializeOwned + std::fmt::Debug,
+        K: Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
     {
         let mut params = params.limit(PAGE);
         let mut all = Vec::new();
@@ -236,19 +237,22 @@ impl Cluster {
         }
     }
 
-    /// One answer, in time.
-    async fn call<T>(
-        &self,
-        action: &str,
-        answer: impl Future<Output = kube::Result<T>>,
-    ) -> Result<T, ClusterError> {
-        match tokio::time::timeout(self.timeout, answer).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(ClusterError::of(&error, action, self.server())),
-            Err(_) => Err(ClusterError::Unreachable {
-                server: self.server().to_owned(),
-                reason: format!("no answer within {:?}", self.timeout),
-            }),
-        }
+    /// One answer, in time. In a box, because kube's futures are large.
+    fn call<'a, T: 'a>(
+        &'a self,
+        action: &'a str,
+        answer: impl Future<Output = kube::Result<T>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, ClusterError>> {
+        let answered = tokio::time::timeout(self.timeout, answer);
+        Box::pin(async move {
+            match answered.await {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(error)) => Err(ClusterError::of(&error, action, self.server())),
+                Err(_) => Err(ClusterError::Unreachable {
+                    server: self.server().to_owned(),
+                    reason: format!("no answer within {:?}", self.timeout),
+                }),
+            }
+        })
     }
 }

@@ -119,8 +119,7 @@ impl LogReader {
     fn is_colour(&mut self, byte: u8) -> bool {
         let (inside, next) = match (self.escape, byte) {
             (_, 0x1b) => (true, Escape::Begun),
-            (Escape::Begun, b'[') => (true, Escape::Inside),
-            (Escape::Inside, b'0'..=b'9' | b';') => (true, Escape::Inside),
+            (Escape::Begun, b'[') | (Escape::Inside, b'0'..=b'9' | b';') => (true, Escape::Inside),
             (Escape::Inside, b'm') => (true, Escape::None),
             _ => (false, Escape::None),
         };

@@ -2,6 +2,7 @@
 //! (vmware-tanzu/sonobuoy#1633, #1908), and checked against what the aggregator told before the
 //! file gets its name.
 
+use std::fmt::Write as _;
 use std::io::{self, Read as _};
 use std::time::Duration;
 
@@ -221,11 +222,10 @@ fn hash(path: &Utf8Path) -> io::Result<(u64, String)> {
         size += read as u64;
     }
     file.sync_all()?;
-    let hex = hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hex = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        let _ = write!(hex, "{byte:02x}");
+    }
     Ok((size, hex))
 }
 

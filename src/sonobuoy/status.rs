@@ -59,7 +59,7 @@ pub struct TarInfo {
     pub size: u64,
 }
 
-/// What the run says about the cluster. The JUnit file has the last word on single tests.
+/// What the run says about the cluster. The `JUnit` file has the last word on single tests.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {

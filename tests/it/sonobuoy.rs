@@ -13,9 +13,8 @@ use airbuoy::sonobuoy::preflight::{
     linux_platforms,
 };
 use airbuoy::sonobuoy::{
-    Access, CleanError, CleanOptions, CleanPlan, Mode, Program, ProgramError, RetrieveError,
-    RetrieveOptions, RunCommand, RunEvent, Status, TarInfo, Verdict, WatchEnd, WatchOptions,
-    sonobuoy_config, watch,
+    Access, CleanOptions, CleanPlan, Mode, Program, ProgramError, RetrieveError, RetrieveOptions,
+    RunCommand, RunEvent, Status, TarInfo, Verdict, WatchEnd, WatchOptions, sonobuoy_config, watch,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
@@ -541,7 +540,7 @@ fn results(folder: &Utf8Path) -> (Utf8PathBuf, TarInfo) {
     let digest = Sha256::digest(&content);
     let told = TarInfo {
         name: "202611231204_sonobuoy_0a1b.tar.gz".to_owned(),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: format!("{:x}", bytes::Bytes::copy_from_slice(&digest)),
         size: content.len() as u64,
     };
     (path, told)

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::event::{Progress, RunEvent, WatchEnd};
 use super::pull::PullTrouble;
-use crate::cluster::{ClusterError, Container, NamespaceState, Pod, TestNamespace};
+use crate::cluster::{ClusterError, Container, NamespaceState, Pod, TestNamespace, Waiting};
 use crate::oci::Reference;
 use crate::sonobuoy::progress::{LogEvent, LogReader, Tally};
 use crate::sonobuoy::status::{STATUS_ANNOTATION, Status};
@@ -199,7 +199,7 @@ impl RunState {
             self.waiting.clone_from(&reason);
             events.push(RunEvent::Waiting { reason });
         }
-        let for_image = |c: &&Container| c.waiting.as_ref().is_some_and(|w| w.is_for_image());
+        let for_image = |c: &&Container| c.waiting.as_ref().is_some_and(Waiting::is_for_image);
         let stuck = pod.containers.iter().find(for_image);
         self.cannot_start = stuck.and_then(|container| {
             let waiting = container.waiting.as_ref()?;

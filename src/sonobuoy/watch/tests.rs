@@ -25,14 +25,17 @@ fn state() -> RunState {
             "r.io/k8s/pause:3.10".parse().expect("a reference"),
         ]
         .into(),
-        start_patience: Duration::from_secs(60),
-        pending_patience: Duration::from_secs(60),
-        give_up_after: Duration::from_secs(600),
+        start_patience: Duration::from_mins(1),
+        pending_patience: Duration::from_mins(1),
+        give_up_after: Duration::from_mins(10),
     };
     RunState::new(subject, at(0))
 }
 
-fn pod(namespace: &str, name: &str, containers: &[(&str, &str, Option<(&str, &str)>)]) -> Pod {
+/// Name, image, and reason and message for which it waits.
+type Told<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>);
+
+fn pod(namespace: &str, name: &str, containers: &[Told<'_>]) -> Pod {
     let containers = containers.iter().map(|(name, image, waiting)| Container {
         name: (*name).to_owned(),
         image: (*image).to_owned(),
@@ -98,11 +101,11 @@ fn test_namespace(name: &str) -> TestNamespace {
 }
 
 fn pulls(events: &[RunEvent]) -> Vec<&PullTrouble> {
-    let pull = |event| match event {
-        &RunEvent::CannotPull(ref trouble) => Some(trouble),
+    let of = events.iter().filter_map(|event| match event {
+        RunEvent::CannotPull(trouble) => Some(trouble),
         _ => None,
-    };
-    events.iter().filter_map(pull).collect()
+    });
+    of.collect()
 }
 
 #[test]
@@ -184,7 +187,7 @@ fn a_lost_connection_is_no_failed_run() {
     assert_eq!(state.no_answer(at(15), &error), []);
     assert_eq!(state.end(), None);
     let back = state.looked(at(300), &look(vec![aggregator(r#"{"status":"running"}"#)]));
-    let after = Duration::from_secs(300);
+    let after = Duration::from_mins(5);
     assert_eq!(back, [RunEvent::ConnectionBack { after }]);
     state.no_answer(at(899), &error);
     assert_eq!(state.end(), None);

@@ -38,13 +38,11 @@ pub(crate) fn test_namespace(name: &str, run: &str) -> Value {
     namespace
 }
 
-/// A pod; each container is its name, its image, and the reason and message for which it waits.
-pub(crate) fn pod(
-    namespace: &str,
-    name: &str,
-    phase: &str,
-    containers: &[(&str, &str, Option<(&str, &str)>)],
-) -> Value {
+/// Name, image, and the reason and message for which it waits.
+type Container<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>);
+
+/// A pod; without a reason to wait its containers run.
+pub(crate) fn pod(namespace: &str, name: &str, phase: &str, containers: &[Container<'_>]) -> Value {
     let specs: Vec<Value> = containers
         .iter()
         .map(|(name, image, _)| json!({"name": name, "image": image}))
