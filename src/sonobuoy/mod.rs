@@ -6,6 +6,7 @@ mod clean;
 mod command;
 mod docker_config;
 mod launch;
+mod log_line;
 mod passthrough;
 #[cfg(feature = "cluster")]
 pub mod preflight;

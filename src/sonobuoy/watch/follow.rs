@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{RunEvent, WatchEnd};
-use super::state::{Look, RunState, Subject, e2e_container};
+use super::pods::e2e_container;
+use super::state::{Look, RunState, Subject};
 use crate::cluster::{Cluster, ClusterError, LogStream};
 use crate::oci::Reference;
 

@@ -3,6 +3,7 @@
 
 mod event;
 mod follow;
+mod pods;
 mod pull;
 mod state;
 #[cfg(test)]
