@@ -24,6 +24,7 @@ mod redirect;
 mod refusal;
 mod retry;
 mod scheme;
+mod sending;
 mod setup;
 mod small;
 mod source;
@@ -31,6 +32,7 @@ mod target;
 mod tls;
 mod trouble;
 mod uploads;
+mod verifier;
 mod warning;
 mod wire;
 

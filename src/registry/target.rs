@@ -60,7 +60,7 @@ impl Target for Registry {
     }
 }
 
-/// Registries that hide what is absent answer 401 or 403 (JFrog RTFACT-13797): then nobody can
+/// Registries that hide what is absent answer 401 or 403 (Artifactory, RTFACT-13797): then nobody can
 /// tell, and the upload will say what is wrong.
 fn unless_hidden<T>(result: Result<T, Failure>, hidden: T) -> Result<T, Failure> {
     match result {

@@ -198,7 +198,7 @@ where
         match reply.ending {
             Ending::Whole => {}
             Ending::Cut(_) => return Ok(()),
-            Ending::Stall(_) => std::thread::sleep(Duration::from_secs(60)),
+            Ending::Stall(_) => std::thread::sleep(Duration::from_mins(1)),
         }
     }
 }
@@ -214,7 +214,7 @@ impl Closing for BufReader<TcpStream> {
         self.get_mut().shutdown(std::net::Shutdown::Write)?;
         self.get_mut()
             .set_read_timeout(Some(Duration::from_millis(500)))?;
-        let mut sink = [0_u8; 64 * 1024];
+        let mut sink = vec![0_u8; 64 * 1024];
         while matches!(self.read(&mut sink), Ok(n) if n > 0) {}
         Ok(())
     }
@@ -264,7 +264,7 @@ fn read_body(stream: &mut impl Read, request: &mut Request) -> std::io::Result<(
 fn answer(stream: &mut impl Write, reply: &Reply, method: &str) -> std::io::Result<()> {
     let mut head = format!("HTTP/1.1 {} Scripted\r\n", reply.status);
     for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     if !reply
         .headers
@@ -272,7 +272,8 @@ fn answer(stream: &mut impl Write, reply: &Reply, method: &str) -> std::io::Resu
         .any(|(name, _)| name == "Content-Length")
         && reply.status != 204
     {
-        head.push_str(&format!("Content-Length: {}\r\n", reply.body.len()));
+        let length = reply.body.len().to_string();
+        head.extend(["Content-Length: ", &length, "\r\n"]);
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes())?;

@@ -210,12 +210,12 @@ async fn an_upload_that_is_not_taken_is_given_up() {
     let crate::content::Begun::Upload(upload) = begun else {
         panic!("mounted")
     };
-    let begin = Instant::now();
+    let clock = Instant::now();
     let failure = registry
         .upload(upload, &blob(&content), body(&content))
         .await
         .expect_err("stalled");
     assert_eq!(failure.code(), Code::Interrupted);
     assert_eq!(failure.retry_class(), Retry::Backoff);
-    assert!(begin.elapsed() < Duration::from_secs(10));
+    assert!(clock.elapsed() < Duration::from_secs(10));
 }
