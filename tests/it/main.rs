@@ -10,6 +10,7 @@ mod layers;
 mod memory;
 mod messages;
 mod mirror;
+mod readme;
 mod rehearse;
 mod resume;
 mod support_works;
