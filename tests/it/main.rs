@@ -5,6 +5,7 @@ mod support;
 
 mod catalogue;
 mod faults;
+mod flags;
 mod kinds;
 mod layers;
 mod memory;

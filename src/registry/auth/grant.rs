@@ -162,26 +162,24 @@ impl Inner {
         } else {
             server
         };
-        match login {
-            Some(login) => format!(
+        if let Some(login) = login {
+            return format!(
                 "{} was not accepted: log in again, or give another file with --authfile",
                 login.describe()
-            ),
-            None => {
-                // A target makes its repositories; a source may hide that it has none.
-                let or_absent = match self.options.side {
-                    Side::Source => {
-                        "; many registries answer the same for a repository that does not exist"
-                    }
-                    Side::Target => "",
-                };
-                format!(
-                    "no login for {server} ({}): log in with `docker login` or `podman login`, or \
-                     give the file with --authfile{or_absent}",
-                    self.credentials.searched()
-                )
-            }
+            );
         }
+        // A target makes its repositories; a source may hide that it has none.
+        let or_absent = match self.options.side {
+            Side::Source => {
+                "; many registries answer the same for a repository that does not exist"
+            }
+            Side::Target => "",
+        };
+        format!(
+            "no login for {server} ({}): log in with `docker login` or `podman login`, or give \
+             the file with --authfile{or_absent}",
+            self.credentials.searched()
+        )
     }
 }
 
