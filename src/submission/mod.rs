@@ -1,0 +1,1 @@
+//! The submission to the CNCF.
