@@ -165,10 +165,10 @@ impl Collector {
 
 impl Visitor for Collector {
     fn member(&mut self, path: &str, size: u64, data: &mut dyn Read) -> io::Result<()> {
-        if let Some(top) = path.split('/').next() {
-            if self.top.len() <= 5 {
-                self.top.insert(top.to_owned());
-            }
+        if let Some(top) = path.split('/').next()
+            && self.top.len() <= 5
+        {
+            self.top.insert(top.to_owned());
         }
         if let Some((plugin, _)) = path
             .strip_prefix("plugins/")

@@ -79,6 +79,14 @@ impl PluginDefinition {
             .filter(|v| !v.is_empty())
     }
 
+    /// The repo config that e2e.test was given: its file name and its text.
+    pub fn repo_config(&self) -> Option<(&str, &str)> {
+        let path = self.variable("KUBE_TEST_REPO_LIST")?;
+        let name = path.rsplit('/').next()?;
+        let (name, text) = self.files.get_key_value(name)?;
+        Some((name, text))
+    }
+
     /// Whether the variable is switched on. The runner knows `y`, `Y` and `true`.
     pub fn switched_on(&self, name: &str) -> bool {
         matches!(self.variable(name), Some("y" | "Y" | "true"))

@@ -1,5 +1,5 @@
 //! Why nothing can be said about an archive at all. What is wrong inside an archive that can be
-//! read (a cut JUnit file, a run that broke off) is part of the verdict instead.
+//! read (a cut `JUnit` file, a run that broke off) is part of the verdict instead.
 
 use camino::Utf8PathBuf;
 

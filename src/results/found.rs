@@ -36,7 +36,7 @@ pub struct Results {
     pub log: Option<Vec<u8>>,
     /// What it says.
     pub log_summary: LogSummary,
-    /// JUnit files of the e2e plugin.
+    /// `JUnit` files of the e2e plugin.
     pub junit: Vec<JunitFile>,
     /// `gitVersion` of the API server.
     pub server_version: Option<String>,
@@ -52,7 +52,7 @@ pub struct Results {
     pub warnings: Vec<String>,
 }
 
-/// A JUnit file of the archive.
+/// A `JUnit` file of the archive.
 #[derive(Debug)]
 pub struct JunitFile {
     /// Its path inside the archive.
@@ -65,7 +65,7 @@ pub struct JunitFile {
 
 impl Results {
     /// Reads a tarball of `sonobuoy retrieve` (gzip or plain) or a folder it was unpacked to; also a
-    /// folder with just e2e.log and a JUnit file. Blocks, and writes nothing anywhere.
+    /// folder with just e2e.log and a `JUnit` file. Blocks, and writes nothing anywhere.
     pub fn open(path: &Utf8Path) -> Result<Self, ResultsError> {
         let mut collector = Collector::new(path);
         archive::read(path, &mut collector)?;
@@ -94,17 +94,13 @@ impl Results {
     }
 
     /// The expression that chose tests, and the one that left some out: from the pod, else from the
-    /// JUnit file. None when neither tells.
+    /// `JUnit` file. None when neither tells.
     pub fn selection(&self) -> Option<(String, String)> {
         if let Some(definition) = self.definition().filter(|d| !d.env.is_empty()) {
             let value = |name| definition.variable(name).unwrap_or_default().to_owned();
             return Some((value("E2E_FOCUS"), value("E2E_SKIP")));
         }
-        let properties = &self.junit.first()?.junit.properties;
-        let value = |name| properties.get(name).cloned().unwrap_or_default();
-        properties
-            .contains_key("FocusStrings")
-            .then(|| (value("FocusStrings"), value("SkipStrings")))
+        self.junit.first()?.junit.selection()
     }
 
     /// How the tests were chosen.

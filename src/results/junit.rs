@@ -1,4 +1,4 @@
-//! Reads a JUnit file as ginkgo and sonobuoy write it: a pull parser, so that a file without end,
+//! Reads a `JUnit` file as ginkgo and sonobuoy write it: a pull parser, so that a file without end,
 //! with entities of its own or cut in the middle costs nothing and still gives what stands before.
 
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ impl Case {
     }
 }
 
-/// What a JUnit file says.
+/// What a `JUnit` file says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Junit {
     /// Test cases of all suites, in the file's order.
@@ -95,6 +95,26 @@ impl Junit {
     /// Whether the suite says that nothing was run.
     pub fn is_dry_run(&self) -> bool {
         self.properties.get("DryRun").is_some_and(|v| v == "true")
+    }
+
+    /// The cases that are tests, without set-up and tear-down of the suite.
+    pub fn tests(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().filter(|case| !case.is_suite_node())
+    }
+
+    /// Whether every test that passed took no time at all: the tell of a dry run before Kubernetes
+    /// 1.25, which does not write the property. A real test takes time.
+    pub fn took_no_time(&self) -> bool {
+        let passed = |case: &&Case| case.outcome == Outcome::Passed;
+        let mut passed = self.tests().filter(passed).peekable();
+        passed.peek().is_some() && passed.all(|case| case.seconds == 0.0)
+    }
+
+    /// The expressions that chose tests and left some out, where the file states them.
+    pub fn selection(&self) -> Option<(String, String)> {
+        let value = |name| self.properties.get(name).cloned();
+        let skip = value("SkipStrings").unwrap_or_default();
+        value("FocusStrings").map(|focus| (focus, skip))
     }
 }
 

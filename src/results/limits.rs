@@ -10,7 +10,7 @@ pub(super) const MEMBER: u64 = 2 << 30;
 /// e2e.log, which is kept whole, because it is submitted as it is. Real ones have 1 to 20 MB.
 pub(super) const LOG: u64 = 256 << 20;
 
-/// A JUnit file, kept whole for the same reason. The 7586 test cases of v1.36 take 2.5 MB; failed
+/// A `JUnit` file, kept whole for the same reason. The 7586 test cases of v1.36 take 2.5 MB; failed
 /// tests add their output.
 pub(super) const JUNIT: u64 = 64 << 20;
 
@@ -24,7 +24,7 @@ pub(super) const MEMBERS: u64 = 1_000_000;
 /// A member's name in an extension header: Linux allows 4096 bytes, and the header has its frame.
 pub(super) const EXTENSION: u64 = 64 << 10;
 
-/// JUnit files in one archive. A run writes one, a parallel one of old releases one a node.
+/// `JUnit` files in one archive. A run writes one, a parallel one of old releases one a node.
 pub(super) const JUNIT_FILES: usize = 100;
 
 /// Warnings about single members; beyond it only their number is told.

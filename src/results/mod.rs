@@ -1,4 +1,4 @@
-//! What a sonobuoy run left behind: its tarball read safely, the JUnit file and the log understood,
+//! What a sonobuoy run left behind: its tarball read safely, the `JUnit` file and the log understood,
 //! one verdict, one page to show people. It stops there: nothing here talks to a cluster, prints or
 //! writes to disk.
 

@@ -33,6 +33,12 @@ impl RunMode {
         }
     }
 
+    /// The mode of a run that only its `JUnit` file is left of, which does not say whether tests ran
+    /// in parallel.
+    pub fn chosen_by(focus: &str, skip: &str) -> Self {
+        Self::of(focus, skip, false)
+    }
+
     /// Sonobuoy's word, or `custom`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -37,9 +37,9 @@ pub struct Summary {
     pub failed: Vec<Failed>,
     /// The ten that took longest.
     pub slowest: Vec<TestRun>,
-    /// Every test that ran, in the order of the JUnit file.
+    /// Every test that ran, in the order of the `JUnit` file.
     pub ran: Vec<TestRun>,
-    /// When the suite began, as the JUnit file says it.
+    /// When the suite began, as the `JUnit` file says it.
     pub started: Option<String>,
     /// How long it took.
     pub seconds: Option<f64>,

@@ -84,7 +84,7 @@ impl Ruling {
     }
 }
 
-/// The rulings for a run without a JUnit file.
+/// The rulings for a run without a `JUnit` file.
 fn no_results(results: &Results) -> Option<Ruling> {
     if !results.junit.is_empty() {
         return None;
@@ -122,12 +122,8 @@ fn dry_run(results: &Results) -> Option<&'static str> {
     if results.is_dry_run() {
         return Some("E2E_DRYRUN was set");
     }
-    // Releases before 1.25 do not write the property; a real test takes time.
-    let mut ran = tests(results)
-        .filter(|case| case.outcome == Outcome::Passed)
-        .peekable();
-    (ran.peek().is_some() && ran.all(|case| case.seconds == 0.0))
-        .then_some("every test took 0 seconds")
+    let none = results.junit.iter().any(|file| file.junit.took_no_time());
+    none.then_some("every test took 0 seconds")
 }
 
 /// Why a run without a failed test is still no passed one.
@@ -174,5 +170,5 @@ pub(super) fn cases(results: &Results) -> impl Iterator<Item = &Case> {
 
 /// The cases that are tests.
 pub(super) fn tests(results: &Results) -> impl Iterator<Item = &Case> {
-    cases(results).filter(|case| !case.is_suite_node())
+    results.junit.iter().flat_map(|file| file.junit.tests())
 }

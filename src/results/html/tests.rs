@@ -4,8 +4,13 @@ use super::render;
 use crate::results::{Results, Summary};
 
 fn recorded(name: &str) -> Summary {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sonobuoy-v0.57.5");
-    let path = camino::Utf8PathBuf::from(root).join(name).join("results.tar.gz");
+    let root = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/sonobuoy-v0.57.5"
+    );
+    let path = camino::Utf8PathBuf::from(root)
+        .join(name)
+        .join("results.tar.gz");
     Results::open(&path).expect("a recorded tarball").summary()
 }
 
