@@ -24,6 +24,8 @@ mod hostile;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod runs;
+#[cfg(test)]
 mod testing;
 
 pub use definition::PluginDefinition;

@@ -21,6 +21,8 @@ mod window;
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod testing;
 
 pub use check::{CheckOptions, check, check_dir};

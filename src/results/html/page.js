@@ -20,5 +20,11 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && document.activeElement !== text) { event.preventDefault(); text.focus(); }
   if (event.key === "Escape" && document.activeElement === text) { text.value = ""; filter(); }
 });
+// A link such as report.html#filter=sig-storage opens the page with the words filled in.
+function asked() {
+  text.value = new URLSearchParams(location.hash.slice(1)).get("filter") || text.value;
+  filter();
+}
+window.addEventListener("hashchange", asked);
 bar.hidden = false;
-filter();
+asked();
