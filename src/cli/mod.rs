@@ -1,1 +1,33 @@
-//! cli
+//! What can be typed: clap structs and their help texts. No behaviour lives here; `settings`
+//! turns these structs into resolved values, and every field is taken apart there.
+
+mod access;
+mod completions;
+mod config;
+mod format;
+mod images;
+mod messages;
+mod mirror;
+mod naming;
+mod rehearse;
+mod release;
+mod root;
+mod selection;
+mod verify;
+
+#[cfg(test)]
+mod help_tests;
+
+pub use access::AccessArgs;
+pub use completions::CompletionsArgs;
+pub use config::ConfigArgs;
+pub use format::{Format, FormatArgs, ListFormat};
+pub use images::ImagesArgs;
+pub use messages::{MessageArgs, ProgressMode};
+pub use mirror::MirrorArgs;
+pub use naming::NamingArgs;
+pub use rehearse::RehearseArgs;
+pub use release::{CatalogArgs, ReleaseArgs};
+pub use root::{Cli, Command};
+pub use selection::SelectionArgs;
+pub use verify::VerifyArgs;

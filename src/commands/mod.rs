@@ -1,1 +1,24 @@
-//! commands
+//! One file a verb: settings ▶ engine ▶ ui ▶ [`ExitStatus`].
+
+mod completions;
+mod config;
+mod config_files;
+mod copying;
+mod exit;
+mod files;
+mod images;
+mod interrupt;
+#[cfg(test)]
+mod journey_tests;
+mod man;
+mod mirror;
+mod notices;
+mod rehearsal_end;
+mod rehearse;
+mod reporting;
+mod run;
+mod runtime;
+mod verify;
+
+pub use exit::ExitStatus;
+pub use run::run;

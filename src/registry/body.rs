@@ -79,7 +79,7 @@ impl Watch {
             if waited >= limit {
                 return format!("{what} for {} s", limit.as_secs_f32());
             }
-            tokio::time::sleep(limit - waited).await;
+            tokio::time::sleep(limit.saturating_sub(waited)).await;
         }
     }
 }
@@ -119,6 +119,9 @@ impl Stream for Body {
     type Item = Result<Bytes, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.watch.failure().is_some() {
+            return Poll::Ready(None);
+        }
         let sent = self.watch.sent();
         while self.rest.is_empty() {
             self.watch.state().waiting = Waiting::Source;
@@ -191,7 +194,7 @@ mod tests {
         let idle = Duration::from_millis(30);
         let (mut waiting, watch) = Body::new(Box::pin(stream::pending()), 5);
         assert!(futures_util::poll!(waiting.next()).is_pending());
-        let none = tokio::time::timeout(Duration::from_secs(60), watch.stalled(idle)).await;
+        let none = tokio::time::timeout(Duration::from_mins(1), watch.stalled(idle)).await;
         assert!(none.is_err(), "the source was blamed on the server");
     }
 

@@ -13,7 +13,7 @@ use super::retry;
 use super::trouble::Trouble;
 
 /// A longer wish than this is not waited for: the person decides.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// The delay that the answer asks for.
 pub(super) fn retry_after_of(headers: &HeaderMap) -> Option<Duration> {
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(meaning(418, None), (Code::Protocol, Retry::Never));
         assert_eq!(meaning(500, None), (Code::ServerError, Retry::Backoff));
         assert_eq!(meaning(429, None), (Code::Throttled, Retry::Backoff));
-        let minute = Retry::After(Duration::from_secs(60));
+        let minute = Retry::After(Duration::from_mins(1));
         assert_eq!(meaning(429, Some(60)), (Code::Throttled, minute));
         assert_eq!(meaning(503, Some(60)), (Code::ServerError, minute));
         assert_eq!(meaning(429, Some(21_600)), (Code::Throttled, Retry::Never));

@@ -1,7 +1,7 @@
 //! [`Registry`]: the registries of one side of a copy, and what they share.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::event::{Event, Observer};
 use crate::oci::Repository;
@@ -53,6 +53,7 @@ impl Registry {
             credentials: Credentials::new(&options)?,
             proxies: proxy::proxies(&options.proxies)?,
             clients: Mutex::default(),
+            common_tls: OnceLock::new(),
             hosts: Mutex::default(),
             counters: Counters::default(),
             warnings: Warnings::default(),
@@ -74,6 +75,8 @@ pub(super) struct Inner {
     pub(super) trust: Trust,
     pub(super) credentials: Credentials,
     pub(super) proxies: Vec<reqwest::Proxy>,
+    /// For hosts without certificates of their own.
+    pub(super) common_tls: OnceLock<rustls::ClientConfig>,
     pub(super) clients: Mutex<HashMap<(String, bool), reqwest::Client>>,
     hosts: Mutex<HashMap<(String, SchemeRule), Arc<Host>>>,
     pub(super) counters: Counters,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::options::{Options, Side};
 
 /// Docker Hub's registry API, which does not live at the host of its references.
-const DOCKER_HUB: &str = "registry-1.docker.io";
+pub(super) const DOCKER_HUB: &str = "registry-1.docker.io";
 
 /// How the scheme of a host comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

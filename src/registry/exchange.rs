@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::content::Code;
 
-use super::auth::{Access, Grant, Scopes};
+use super::auth::{Access, Grant, Scopes, learn};
 use super::client::Inner;
 use super::counters::RequestKind;
 use super::endpoint::SchemeRule;
@@ -101,7 +101,7 @@ impl Inner {
         let contact = async {
             let answer = self.travel(ask, None).await?;
             if answer.status() == StatusCode::UNAUTHORIZED && !answer.elsewhere {
-                self.learn(host, answer.headers());
+                learn(host, answer.headers());
             }
             first = Some(answer);
             Ok(())

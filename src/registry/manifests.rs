@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 
-use crate::content::{Code, Failure};
+use crate::content::{Code, Failure, Retry};
 use crate::oci::{Digest, ManifestError, RawManifest, Reference, media_type};
 
 use super::auth::Scopes;
@@ -14,6 +14,7 @@ use super::client::Inner;
 use super::exchange::{Answer, Ask};
 use super::place::Place;
 use super::refusal::Refusal;
+use super::retry::jitter;
 use super::trouble::Trouble;
 
 /// Largest manifest that is read, in bytes: what registries have to take (distribution-spec,
@@ -105,11 +106,9 @@ impl Inner {
             let read = read(answer.response, self.options.idle_timeout).await;
             match read.and_then(|bytes| check(bytes, announced.as_deref(), reference, told)) {
                 // A body that broke or was mangled under way is asked for again.
-                Err(trouble)
-                    if trouble.retry != crate::content::Retry::Never
-                        && tried < self.options.attempts =>
-                {
+                Err(trouble) if trouble.retry != Retry::Never && tried < self.options.attempts => {
                     tracing::debug!(host = place.host.authority(), "again: {}", trouble.message);
+                    tokio::time::sleep(self.schedule().delay(tried, jitter())).await;
                     tried += 1;
                 }
                 result => return result,
@@ -337,7 +336,8 @@ fn check(
     // A tag's own digest stays the usual one, whatever the header prefers.
     let digest = reference.digest().cloned();
     RawManifest::with_digest(bytes, announced, digest).map_err(|e| match e {
-        ManifestError::Schema1 => Trouble::fatal(Code::Schema1, e.to_string()),
+        ManifestError::Schema1 => Trouble::fatal(Code::Schema1, e.to_string())
+            .hint("look for a newer tag of the image, or leave it out"),
         other => Trouble::fatal(
             Code::ManifestInvalid,
             format!("the manifest is not usable: {other}"),

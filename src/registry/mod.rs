@@ -13,6 +13,8 @@ mod exchange;
 mod extras;
 mod flight;
 mod host;
+#[cfg(test)]
+mod loopback;
 mod manifests;
 mod options;
 mod place;
@@ -22,6 +24,7 @@ mod redirect;
 mod refusal;
 mod retry;
 mod scheme;
+mod sending;
 mod setup;
 mod small;
 mod source;
@@ -29,6 +32,7 @@ mod target;
 mod tls;
 mod trouble;
 mod uploads;
+mod verifier;
 mod warning;
 mod wire;
 

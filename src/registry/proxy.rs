@@ -5,6 +5,9 @@ use reqwest::{NoProxy, Proxy};
 use super::options::Proxies;
 use super::setup::SetupError;
 
+/// Never reached through a proxy, as in Go's clients: the proxy's loopback is another machine's.
+const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
 /// The proxies of a client. Credentials in their URLs go to the proxy alone.
 pub(super) fn proxies(proxies: &Proxies) -> Result<Vec<Proxy>, SetupError> {
     type Make = fn(&str) -> reqwest::Result<Proxy>;
@@ -18,7 +21,8 @@ pub(super) fn proxies(proxies: &Proxies) -> Result<Vec<Proxy>, SetupError> {
             continue;
         };
         let proxy = make(url).map_err(|_| SetupError::Proxy { name })?;
-        let direct = proxies.no_proxy.as_deref().and_then(NoProxy::from_string);
+        let named = proxies.no_proxy.as_deref().unwrap_or_default();
+        let direct = NoProxy::from_string(&format!("{LOOPBACK},{named}"));
         made.push(proxy.no_proxy(direct));
     }
     Ok(made)

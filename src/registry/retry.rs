@@ -116,7 +116,7 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         let now: Timestamp = "2026-11-06T08:49:37Z".parse().expect("a time");
         let read = |text: &str| retry_after(&HeaderValue::from_str(text).expect("a header"), now);
-        assert_eq!(read("60"), Some(Duration::from_secs(60)));
+        assert_eq!(read("60"), Some(Duration::from_mins(1)));
         assert_eq!(read(" 0 "), Some(Duration::ZERO));
         assert_eq!(
             read("Fri, 06 Nov 2026 08:50:07 GMT"),
@@ -131,7 +131,7 @@ mod tests {
     fn a_pause_only_grows() {
         let pause = Pause::default();
         assert!(pause.until().is_none());
-        assert!(pause.extend(Duration::from_secs(60)));
+        assert!(pause.extend(Duration::from_mins(1)));
         let until = pause.until();
         assert!(!pause.extend(Duration::from_secs(5)));
         assert_eq!(pause.until(), until);

@@ -8,6 +8,7 @@ use crate::event::Event;
 
 use super::classify::{self, is_passing, retry_after_of};
 use super::client::Inner;
+use super::endpoint::DOCKER_HUB;
 use super::exchange::{Answer, Ask};
 use super::host::Host;
 use super::place::Place;
@@ -16,6 +17,13 @@ use super::retry::{Schedule, jitter};
 use super::trouble::Trouble;
 
 impl Inner {
+    /// When to try a small request again.
+    pub(super) fn schedule(&self) -> Schedule {
+        Schedule {
+            first: self.options.first_backoff,
+        }
+    }
+
     /// Sends a small request until it is answered with something that stays.
     pub(super) async fn small(&self, ask: Ask<'_>) -> Result<Answer, Trouble> {
         self.small_while(ask, is_passing).await
@@ -29,9 +37,7 @@ impl Inner {
     ) -> Result<Answer, Trouble> {
         let place = ask.place;
         let host = &place.host;
-        let schedule = Schedule {
-            first: self.options.first_backoff,
-        };
+        let schedule = self.schedule();
         let mut tried = 0;
         loop {
             host.pause.wait().await;
@@ -95,22 +101,25 @@ impl Inner {
         if matches!(trouble.code, Code::Unauthorized | Code::Denied) {
             trouble = self.with_login(place, trouble).await;
         }
+        if trouble.code == Code::Throttled && place.host.authority() == DOCKER_HUB {
+            trouble.hint = Some(
+                "Docker Hub limits the pulls of an address: log in with `docker login`, or wait"
+                    .to_owned(),
+            );
+        }
         (refusal, trouble)
     }
 
     async fn with_login(&self, place: &Place, trouble: Trouble) -> Trouble {
         let authority = place.host.authority();
         let login = self.credentials.login(authority, place.path()).await;
-        match (trouble.code, &login) {
-            (Code::Denied, Some(login)) => {
-                let hint = format!("{} may not do this there", login.describe());
-                trouble.hint(hint)
+        let hint = match &login {
+            Some(login) if trouble.code == Code::Denied => {
+                format!("{} may not do this there", login.describe())
             }
-            _ => {
-                let hint = self.login_hint(login.as_ref(), authority);
-                trouble.hint(hint)
-            }
-        }
+            login => self.login_hint(login.as_ref(), authority),
+        };
+        trouble.hint(hint)
     }
 
     /// Leaves the host alone for a while, and says so when that is news.

@@ -51,12 +51,16 @@ impl Target for Registry {
         self.0.put_manifest(reference, manifest).await
     }
 
+    async fn try_repository(&self, repository: &Repository) -> Result<(), Failure> {
+        Registry::try_repository(self, repository).await
+    }
+
     fn paused_until(&self, repository: &Repository) -> Option<Instant> {
         self.0.place(repository).host.pause.until()
     }
 }
 
-/// Registries that hide what is absent answer 401 or 403 (JFrog RTFACT-13797): then nobody can
+/// Registries that hide what is absent answer 401 or 403 (Artifactory, RTFACT-13797): then nobody can
 /// tell, and the upload will say what is wrong.
 fn unless_hidden<T>(result: Result<T, Failure>, hidden: T) -> Result<T, Failure> {
     match result {

@@ -1,7 +1,8 @@
 //! Which certificates are trusted: the system's, `--ca-file`, and `certs.d` of the host.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use reqwest::Certificate;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::options::Options;
 use super::setup::SetupError;
@@ -9,7 +10,7 @@ use super::setup::SetupError;
 /// Certificates trusted besides the system's.
 #[derive(Default)]
 pub(super) struct Trust {
-    everywhere: Vec<Certificate>,
+    everywhere: Vec<CertificateDer<'static>>,
     certs_dirs: Vec<Utf8PathBuf>,
     pub(super) anything: bool,
 }
@@ -30,7 +31,7 @@ impl Trust {
 
     /// The certificates trusted for `authority`: those of `--ca-file` and every `*.crt` in the
     /// first `<root>/<host[:port]>` that exists (containers-certs.d(5)).
-    pub(super) fn roots(&self, authority: &str) -> Vec<Certificate> {
+    pub(super) fn roots(&self, authority: &str) -> Vec<CertificateDer<'static>> {
         let mut roots = self.everywhere.clone();
         for name in names(authority) {
             let folder = self
@@ -44,6 +45,11 @@ impl Trust {
             }
         }
         roots
+    }
+
+    /// How many certificates are trusted on every host.
+    pub(super) fn everywhere(&self) -> usize {
+        self.everywhere.len()
     }
 
     /// Where a CA for `authority` would be looked for, in words.
@@ -63,7 +69,7 @@ fn names(authority: &str) -> Vec<&str> {
     }
 }
 
-fn folder_roots(folder: &Utf8Path) -> Vec<Certificate> {
+fn folder_roots(folder: &Utf8Path) -> Vec<CertificateDer<'static>> {
     let entries = match folder.read_dir_utf8() {
         Ok(entries) => entries,
         Err(e) => {
@@ -98,14 +104,15 @@ fn folder_roots(folder: &Utf8Path) -> Vec<Certificate> {
     roots
 }
 
-fn read(path: &Utf8Path) -> Result<Vec<Certificate>, SetupError> {
+fn read(path: &Utf8Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
     let unreadable = |why: String| SetupError::CaFile {
         path: path.to_owned(),
         why,
     };
     let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
-    let certificates =
-        Certificate::from_pem_bundle(&bytes).map_err(|e| unreadable(e.to_string()))?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
+        .collect::<Result<_, _>>()
+        .map_err(|e| unreadable(e.to_string()))?;
     if certificates.is_empty() {
         return Err(unreadable("it holds no PEM certificate".to_owned()));
     }

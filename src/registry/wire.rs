@@ -15,6 +15,7 @@ use crate::event::Event;
 use super::client::Inner;
 use super::counters::RequestKind;
 use super::trouble::Trouble;
+use super::verifier;
 
 /// A host that does not take a connection within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -78,14 +79,12 @@ impl Inner {
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = self
-            .new_client(authority, tls)
-            .map_err(|e| Trouble::fatal(Code::Local, innermost(&e)))?;
+        let client = self.new_client(authority, tls)?;
         clients.insert(key, client.clone());
         Ok(client)
     }
 
-    fn new_client(&self, authority: &str, tls: bool) -> reqwest::Result<Client> {
+    fn new_client(&self, authority: &str, tls: bool) -> Result<Client, Trouble> {
         let builder = || {
             let plain = Client::builder()
                 .user_agent(concat!("airbuoy/", env!("CARGO_PKG_VERSION")))
@@ -106,22 +105,30 @@ impl Inner {
         };
         if !tls {
             // Nothing to trust: spares reading the system's certificates.
-            return builder().tls_certs_only([]).build();
+            return build(builder().tls_certs_only([]));
         }
         if self.trust.anything {
-            return builder().tls_danger_accept_invalid_certs(true).build();
+            return build(builder().tls_danger_accept_invalid_certs(true));
         }
-        builder()
-            .tls_certs_merge(self.trust.roots(authority))
-            .build()
-            .or_else(|e| {
-                // A machine without any system certificate: every server is then untrusted, and
-                // that is said when one is met.
-                tracing::debug!("no system certificates: {}", innermost(&e));
-                builder()
-                    .tls_certs_only(self.trust.roots(authority))
-                    .build()
-            })
+        let config = self.tls_config(authority)?;
+        build(builder().tls_backend_preconfigured(config))
+    }
+
+    /// The configuration for a host; hosts without certificates of their own share one, since
+    /// reading the system's takes time.
+    fn tls_config(&self, authority: &str) -> Result<rustls::ClientConfig, Trouble> {
+        let make = |own| {
+            verifier::config(own).map_err(|e| Trouble::fatal(Code::Local, format!("no TLS: {e}")))
+        };
+        let own = self.trust.roots(authority);
+        if own.len() > self.trust.everywhere() {
+            return make(own);
+        }
+        if let Some(config) = self.common_tls.get() {
+            return Ok(config.clone());
+        }
+        let config = make(own)?;
+        Ok(self.common_tls.get_or_init(|| config).clone())
     }
 
     /// What a transport error means for `url`'s host.
@@ -137,10 +144,13 @@ impl Inner {
             } else {
                 why
             };
+            let hint = if why.contains("handshake") {
+                format!("does {host} speak TLS? if it is meant to be plain HTTP, add --plain-http")
+            } else {
+                format!("check the name and port of {host}, the firewall and HTTPS_PROXY/NO_PROXY")
+            };
             return Trouble::passing(Code::Unreachable, format!("cannot reach {host}: {why}"))
-                .hint(format!(
-                    "check the name and port of {host}, the firewall and HTTPS_PROXY/NO_PROXY"
-                ));
+                .hint(hint);
         }
         Trouble::passing(
             Code::Interrupted,
@@ -157,7 +167,8 @@ impl Inner {
             )
             .hint("if that is meant to be so, add --plain-http"),
             Error::InvalidCertificate(reason) => {
-                let message = format!("the certificate of {host} is not trusted: {error}");
+                let why = verifier::in_words(reason);
+                let message = format!("the certificate of {host} is not trusted: {why}");
                 let hint = match reason {
                     CertificateError::NotValidForName
                     | CertificateError::NotValidForNameContext { .. } => {
@@ -178,6 +189,12 @@ impl Inner {
             ),
         }
     }
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<Client, Trouble> {
+    builder
+        .build()
+        .map_err(|e| Trouble::fatal(Code::Local, innermost(&e)))
 }
 
 /// `host[:port]` of a URL, the scheme's own port left out.
@@ -207,20 +224,19 @@ pub(super) fn innermost(error: &reqwest::Error) -> String {
 }
 
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut reason: Option<&(dyn std::error::Error + 'static)> = error.source();
+    let mut reason = error.source();
     while let Some(error) = reason {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return Some(tls);
         }
-        // An io::Error does not show what it wraps as its source.
-        if let Some(inner) = error
+        // An io::Error does not show what it wraps as its source, and may wrap another.
+        reason = match error
             .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            && let Some(tls) = inner.downcast_ref::<rustls::Error>()
+            .map(std::io::Error::get_ref)
         {
-            return Some(tls);
-        }
-        reason = error.source();
+            Some(Some(inner)) => Some(inner),
+            _ => error.source(),
+        };
     }
     None
 }

@@ -105,7 +105,7 @@ async fn answer<S: Store>(
             method,
         ) => match method {
             "GET" => pull::manifest(store, repository, reference, parts).await,
-            "PUT" => publish::put(store, repository, reference, parts, body).await,
+            "PUT" => publish::put(store, repository, reference, parts, query, body).await,
             "DELETE" => publish::delete(store, repository, reference).await,
             _ => Err(unsupported(method, "GET, HEAD, PUT, DELETE")),
         },

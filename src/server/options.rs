@@ -24,7 +24,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             read_only: false,
-            // Eight times the largest layer of any conformance image, well below a full disk.
+            // Far above any image layer; one client alone cannot send without end.
             upload_limit: 16 << 30,
             on_request: None,
         }

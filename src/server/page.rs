@@ -50,9 +50,14 @@ impl Query {
     }
 
     /// The first value of that name; unknown names are ignored.
-    pub(super) fn first(&self, name: &str) -> Option<&str> {
-        let pair = self.0.iter().find(|(key, _)| key == name);
-        pair.map(|(_, value)| value.as_str())
+    pub(super) fn first<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.all(name).next()
+    }
+
+    /// Every value of that name, in order.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let pairs = self.0.iter().filter(move |(key, _)| key == name);
+        pairs.map(|(_, value)| value.as_str())
     }
 }
 

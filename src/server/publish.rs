@@ -9,22 +9,30 @@ use bytes::{Bytes, BytesMut};
 
 use super::answer::{Refusal, created, empty, header};
 use super::body::{content_length, next};
+use super::page::Query;
+use super::route::tag;
 use crate::content::{Store, StoreError};
 use crate::oci::{RawManifest, TagOrDigest};
 
 /// What the specification asks a registry to take at least, and what registries take at most.
 const MANIFEST_LIMIT: usize = 4 << 20;
 
+const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
-/// end-7a: stores a manifest's exact bytes.
+/// end-7a and 7b: stores a manifest's exact bytes, and under a digest any number of tags with it.
 pub(super) async fn put<S: Store>(
     store: &S,
     repository: &str,
     reference: &TagOrDigest,
     parts: &Parts,
+    query: &Query,
     body: &mut BodyDataStream,
 ) -> Result<Response, Refusal> {
+    let tags = match reference {
+        TagOrDigest::Tag(_) => Vec::new(),
+        TagOrDigest::Digest(_) => query.all("tag").map(tag).collect::<Result<_, _>>()?,
+    };
     let bytes = collect(parts, body).await?;
     let named = match reference {
         TagOrDigest::Digest(digest) if !digest.matches(&bytes) => {
@@ -41,8 +49,15 @@ pub(super) async fn put<S: Store>(
         RawManifest::with_digest(bytes, announced, named).map_err(StoreError::Manifest)?;
     let referrer = manifest.referrer().map_err(StoreError::Manifest)?;
     let digest = manifest.digest().clone();
-    store.put_manifest(repository, reference, manifest).await?;
+    for reference in std::iter::once(reference).chain(&tags) {
+        let manifest = manifest.clone();
+        store.put_manifest(repository, reference, manifest).await?;
+    }
     let mut response = created(&format!("/v2/{repository}/manifests/{digest}"), &digest);
+    for tag in &tags {
+        let tag = header(tag.to_string());
+        response.headers_mut().append(OCI_TAG, tag);
+    }
     if let Some(referrer) = referrer {
         let subject = header(referrer.subject.as_str());
         response.headers_mut().insert(OCI_SUBJECT, subject);
@@ -159,6 +174,26 @@ mod tests {
             let unknown = peer.request("PUT", "/v2/a/manifests/t").body(streamed);
             assert_eq!(Answer::to(unknown).await.status, status);
         }
+    }
+
+    #[tokio::test]
+    async fn a_manifest_takes_several_tags_at_once() {
+        let peer = Peer::new().await;
+        let manifest = fill(&peer.store, "a", "t", "");
+        let put = async |query: &str| {
+            let path = format!("/v2/a/manifests/{}?{query}", manifest.digest());
+            Answer::to(peer.request("PUT", &path).body(manifest.bytes().clone())).await
+        };
+        let stored = put("tag=one&tag=two").await;
+        let tags: Vec<_> = stored.headers.get_all("oci-tag").iter().collect();
+        assert_eq!(stored.status, 201);
+        assert_eq!(tags, ["one", "two"]);
+        assert_eq!(
+            put("tag=.x").await.refusal(),
+            refused(400, "MANIFEST_INVALID")
+        );
+        let all = peer.send("GET", "/v2/a/tags/list").await;
+        assert_eq!(all.json()["tags"], serde_json::json!(["one", "t", "two"]));
     }
 
     #[tokio::test]

@@ -2,17 +2,16 @@
 //! [`publish`](super::publish).
 
 use axum::body::BodyDataStream;
-use axum::http::header::{CONTENT_RANGE, LOCATION, RANGE, RETRY_AFTER};
+use axum::http::header::{LOCATION, RANGE, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::Response;
 
 use super::answer::{Refusal, created, empty, header};
-use super::body::{content_length, next};
+use super::body::{in_order, next};
 use super::dispatch::Shared;
 use super::page::Query;
-use super::range::chunk;
-use super::uploads::{NotOpened, Session};
+use super::uploads::{Loan, NotOpened, Session};
 use crate::content::{Store, StoreError};
 use crate::oci::Digest;
 
@@ -59,23 +58,16 @@ pub(super) async fn append<S: Store>(
     parts: &Parts,
     body: &mut BodyDataStream,
 ) -> Result<Response, Refusal> {
-    let mut loan = shared
-        .uploads
-        .lend(repository, id)
-        .ok_or_else(|| no_upload(repository))?;
+    let mut loan = resume(shared, repository, id, parts)?;
     let session = loan.session().ok_or_else(|| no_upload(repository))?;
-    in_order(parts, session.received).map_err(|refusal| {
-        refusal
-            .with(LOCATION, location(repository, id))
-            .with(RANGE, range(session.received))
-    })?;
     receive(shared, session, body).await?;
     let received = session.received;
     drop(loan);
     Ok(progress(StatusCode::ACCEPTED, repository, id, received))
 }
 
-/// end-6: takes the rest of an upload and makes it a blob; the session ends either way.
+/// end-6: takes the rest of an upload and makes it a blob. The session ends either way, unless
+/// the rest is out of order: then nothing was taken.
 pub(super) async fn finish<S: Store>(
     shared: &Shared<S>,
     repository: &str,
@@ -84,12 +76,9 @@ pub(super) async fn finish<S: Store>(
     query: &Query,
     body: &mut BodyDataStream,
 ) -> Result<Response, Refusal> {
-    let mut session = shared
-        .uploads
-        .close(repository, id)
-        .ok_or_else(|| no_upload(repository))?;
+    let loan = resume(shared, repository, id, parts)?;
+    let mut session = loan.keep().ok_or_else(|| no_upload(repository))?;
     let digest = digest(query.first("digest"))?;
-    in_order(parts, session.received)?;
     receive(shared, &mut session, body).await?;
     shared.store.commit(session.upload, &digest).await?;
     Ok(created_blob(repository, &digest))
@@ -117,6 +106,26 @@ pub(super) fn cancel<S: Store>(
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
+/// Borrows the upload for a request that goes on with it.
+fn resume<'a, S: Store>(
+    shared: &'a Shared<S>,
+    repository: &str,
+    id: &str,
+    parts: &Parts,
+) -> Result<Loan<'a, S::Upload>, Refusal> {
+    let mut loan = shared
+        .uploads
+        .lend(repository, id)
+        .ok_or_else(|| no_upload(repository))?;
+    let received = loan.session().map_or(0, |session| session.received);
+    in_order(parts, received).map_err(|refusal| {
+        refusal
+            .with(LOCATION, location(repository, id))
+            .with(RANGE, range(received))
+    })?;
+    Ok(loan)
+}
+
 /// Streams a body into an upload.
 async fn receive<S: Store>(
     shared: &Shared<S>,
@@ -136,29 +145,6 @@ async fn receive<S: Store>(
         session.received = received;
     }
     Ok(())
-}
-
-/// A chunk that says where it belongs must go on where the last one ended.
-fn in_order(parts: &Parts, received: u64) -> Result<(), Refusal> {
-    let Some(value) = parts.headers.get(CONTENT_RANGE) else {
-        return Ok(());
-    };
-    match value.to_str().ok().and_then(chunk) {
-        Some((first, last)) if first == received => {
-            let length = content_length(parts);
-            if length.is_none_or(|length| length.checked_sub(1) == Some(last - first)) {
-                Ok(())
-            } else {
-                let message = "Content-Range and Content-Length contradict each other";
-                Err(Refusal::bad("SIZE_INVALID", message))
-            }
-        }
-        _ => {
-            let message = format!("the next chunk begins at byte {received}");
-            let status = StatusCode::RANGE_NOT_SATISFIABLE;
-            Err(Refusal::new(status, "BLOB_UPLOAD_INVALID", message))
-        }
-    }
 }
 
 fn digest(parameter: Option<&str>) -> Result<Digest, Refusal> {
@@ -289,6 +275,9 @@ mod tests {
         let streamed = Answer::to(peer.request("PATCH", &upload).body("en")).await;
         assert_eq!((streamed.status, streamed.header("range")), (202, "0-5"));
         let digest = Digest::of(b"content");
+        let early = peer.request("PUT", &format!("{upload}?digest={digest}"));
+        let early = Answer::to(early.header("Content-Range", "9-9").body("t")).await;
+        assert_eq!((early.status, early.header("range")), (416, "0-5"));
         let last = put(&peer, &format!("{upload}?digest={digest}"), b"t").await;
         assert_eq!(last.status, 201);
         assert!(has(&peer, "a", &digest).await);

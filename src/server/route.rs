@@ -1,7 +1,7 @@
 //! Paths of the distribution-spec. Repository names contain slashes and may contain every word
 //! that an endpoint is made of, so a path is read from its end.
 
-use crate::oci::{Digest, TagOrDigest};
+use crate::oci::{Digest, TagOrDigest, is_repository, is_tag};
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,7 +151,13 @@ fn digest(text: &str) -> Result<Digest, NoRoute> {
 fn reference(text: &str) -> Result<TagOrDigest, NoRoute> {
     if text.contains(':') {
         digest(text).map(TagOrDigest::Digest)
-    } else if is_tag(text) {
+    } else {
+        tag(text)
+    }
+}
+
+pub(super) fn tag(text: &str) -> Result<TagOrDigest, NoRoute> {
+    if is_tag(text) {
         Ok(TagOrDigest::Tag(text.into()))
     } else {
         Err(NoRoute::Tag(excerpt(text)))
@@ -161,33 +167,6 @@ fn reference(text: &str) -> Result<TagOrDigest, NoRoute> {
 /// Foreign text goes back to its sender, but not at any length.
 fn excerpt(text: &str) -> String {
     text.chars().take(160).collect()
-}
-
-/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*`
-/// (distribution-spec, "Pulling manifests").
-pub(super) fn is_repository(name: &str) -> bool {
-    name.split('/').all(is_component)
-}
-
-fn is_component(component: &str) -> bool {
-    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let bytes = component.as_bytes();
-    let ends = [bytes.first(), bytes.last()];
-    if !ends.iter().all(|b| b.is_some_and(|b| alphanumeric(*b))) {
-        return false;
-    }
-    bytes
-        .split(|b| alphanumeric(*b))
-        .all(|gap| matches!(gap, b"" | b"." | b"_" | b"__") || gap.iter().all(|b| *b == b'-'))
-}
-
-/// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` (distribution-spec, "Pulling manifests").
-fn is_tag(tag: &str) -> bool {
-    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    let bytes = tag.as_bytes();
-    bytes.len() <= 128
-        && bytes.first().is_some_and(|b| word(*b))
-        && bytes.iter().all(|b| word(*b) || b".-".contains(b))
 }
 
 #[cfg(test)]

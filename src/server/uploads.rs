@@ -114,6 +114,11 @@ impl<U> Loan<'_, U> {
     pub(super) fn session(&mut self) -> Option<&mut Session<U>> {
         self.session.as_mut()
     }
+
+    /// Keeps the session: it does not come back.
+    pub(super) fn keep(mut self) -> Option<Session<U>> {
+        self.session.take()
+    }
 }
 
 impl<U> Drop for Loan<'_, U> {
@@ -157,6 +162,15 @@ mod tests {
             let mut loan = uploads.lend("a", &id).expect("open");
             loan.session().expect("lent").torn = true;
         }
+        assert_eq!(uploads.received("a", &id), None);
+    }
+
+    #[test]
+    fn what_is_kept_does_not_come_back() {
+        let uploads = Uploads::new();
+        let id = uploads.open(Session::new("a", ())).expect("room");
+        let loan = uploads.lend("a", &id).expect("open");
+        assert!(loan.keep().is_some());
         assert_eq!(uploads.received("a", &id), None);
     }
 

@@ -1,1 +1,26 @@
-//! ui
+//! What people and programs see: the only room that prints. Progress, notices and errors go to
+//! standard error; what was asked for goes to standard output.
+
+mod error;
+mod failures;
+mod images;
+mod logging;
+mod plan;
+mod printer;
+mod progress;
+mod size;
+mod style;
+mod summary;
+mod table;
+mod text;
+
+pub use failures::failures;
+pub use images::{images_summary, images_table};
+pub use logging::start_logging;
+pub use plan::plan_table;
+pub use printer::Printer;
+pub use progress::Progress;
+pub use size::{bytes, count, duration};
+pub use style::Style;
+pub use summary::{mirrored, planned, stopped, verified};
+pub use table::Table;

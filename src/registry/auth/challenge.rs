@@ -51,11 +51,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn bearer(realm: &str, service: Option<&str>) -> Option<Challenge> {
-        Some(Challenge::Bearer {
+    fn bearer(realm: &str, service: Option<&str>) -> Challenge {
+        Challenge::Bearer {
             realm: realm.to_owned(),
             service: service.map(str::to_owned),
-        })
+        }
     }
 
     #[test]
@@ -64,7 +64,10 @@ mod tests {
             parse(
                 r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#
             ),
-            bearer("https://auth.docker.io/token", Some("registry.docker.io"))
+            Some(bearer(
+                "https://auth.docker.io/token",
+                Some("registry.docker.io")
+            ))
         );
         assert_eq!(
             parse(r#"BASIC realm="Sonatype Nexus""#),
@@ -72,7 +75,7 @@ mod tests {
         );
         assert_eq!(
             parse("bearer Realm=https, SERVICE=s"),
-            bearer("https", Some("s"))
+            Some(bearer("https", Some("s")))
         );
         assert_eq!(
             parse(r#"Negotiate, Basic realm="x""#),
@@ -88,7 +91,7 @@ mod tests {
         for value in ["Negotiate YII=/+==, x", r#"Bearer realm="r""#, "Basic"] {
             headers.append(WWW_AUTHENTICATE, value.parse().expect("a value"));
         }
-        assert_eq!(first(&headers), bearer("r", None));
+        assert_eq!(first(&headers), Some(bearer("r", None)));
         assert_eq!(first(&HeaderMap::new()), None);
     }
 
@@ -101,7 +104,7 @@ mod tests {
         #[test]
         fn quoted_values_come_back(realm in "[ -~]{1,40}") {
             let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
-            prop_assert_eq!(parse(&format!("Bearer realm=\"{quoted}\"")), bearer(&realm, None));
+            prop_assert_eq!(parse(&format!("Bearer realm=\"{quoted}\"")), Some(bearer(&realm, None)));
         }
     }
 }

@@ -9,7 +9,9 @@ use super::state::Mode;
 use super::token::{Token, basic, bearer};
 use crate::registry::client::Inner;
 use crate::registry::credentials::{Credential, Login, Secret};
+use crate::registry::endpoint::DOCKER_HUB;
 use crate::registry::host::Host;
+use crate::registry::options::Side;
 use crate::registry::trouble::Trouble;
 
 /// A token with less of its life left than this is not begun with: it would end under way.
@@ -75,13 +77,6 @@ impl Inner {
         self.grant(access, LEAST_LIFE).await
     }
 
-    /// Learns from a 401 what the host wants.
-    pub(in crate::registry) fn learn(&self, host: &Host, headers: &HeaderMap) {
-        if let Some(challenge) = challenge::first(headers) {
-            host.auth.learn(challenge);
-        }
-    }
-
     /// Learns from a 401 and gives what to try once more with; `None` when there is nothing
     /// else to try.
     pub(in crate::registry) async fn renew(
@@ -91,8 +86,7 @@ impl Inner {
         rejected: Option<&Grant>,
     ) -> Result<Option<Grant>, Trouble> {
         let challenge = match (challenge::first(headers), access.host.auth.mode()) {
-            (Some(challenge), _) => challenge,
-            (None, Mode::Asks(challenge)) => challenge,
+            (Some(challenge), _) | (None, Mode::Asks(challenge)) => challenge,
             (None, Mode::Open) => return Ok(None),
         };
         access.host.auth.learn(challenge.clone());
@@ -163,16 +157,35 @@ impl Inner {
 
     /// What to do about a login that was refused or is missing.
     pub(in crate::registry) fn login_hint(&self, login: Option<&Login>, server: &str) -> String {
-        match login {
-            Some(login) => format!(
+        let server = if server == DOCKER_HUB {
+            "docker.io"
+        } else {
+            server
+        };
+        if let Some(login) = login {
+            return format!(
                 "{} was not accepted: log in again, or give another file with --authfile",
                 login.describe()
-            ),
-            None => format!(
-                "no login for {server} ({}): log in with `docker login` or `podman login`, or \
-                 give the file with --authfile",
-                self.credentials.searched()
-            ),
+            );
         }
+        // A target makes its repositories; a source may hide that it has none.
+        let or_absent = match self.options.side {
+            Side::Source => {
+                "; many registries answer the same for a repository that does not exist"
+            }
+            Side::Target => "",
+        };
+        format!(
+            "no login for {server} ({}): log in with `docker login` or `podman login`, or give \
+             the file with --authfile{or_absent}",
+            self.credentials.searched()
+        )
+    }
+}
+
+/// Remembers what a host's 401 asks for.
+pub(in crate::registry) fn learn(host: &Host, headers: &HeaderMap) {
+    if let Some(challenge) = challenge::first(headers) {
+        host.auth.learn(challenge);
     }
 }

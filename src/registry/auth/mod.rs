@@ -7,7 +7,7 @@ mod scope;
 mod state;
 mod token;
 
-pub(super) use grant::{Access, Grant};
+pub(super) use grant::{Access, Grant, learn};
 pub(super) use realm::is_inner;
 pub(super) use scope::Scopes;
 pub(super) use state::Auth;

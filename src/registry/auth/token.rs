@@ -1,4 +1,4 @@
-//! Asking a token server (distribution's "Token Authentication" and "OAuth2" specifications).
+//! Asking a token server (distribution's "Token Authentication" and "`OAuth2`" specifications).
 
 use std::time::{Duration, Instant};
 
@@ -74,7 +74,7 @@ impl Inner {
         let response = match login.map(|login| &login.credential) {
             Some(Credential::Identity(refresh)) => {
                 let response = self.oauth2(&realm, service, scopes, refresh).await?;
-                // Servers without the OAuth2 endpoint take the refresh token as a password.
+                // Servers without the `OAuth2` endpoint take the refresh token as a password.
                 if matches!(
                     response.status(),
                     StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED

@@ -15,7 +15,7 @@ pub(in crate::registry) struct Login {
 pub(in crate::registry) enum Credential {
     /// For Basic, or for Basic at the token server.
     Password { user: String, password: Secret },
-    /// An OAuth2 refresh token: for the token server only.
+    /// An `OAuth2` refresh token: for the token server only.
     Identity(Secret),
     /// A bearer token used as it is.
     Bearer(Secret),

@@ -1,0 +1,46 @@
+//! `airbuoy config`.
+
+use camino::Utf8PathBuf;
+
+use super::{CatalogArgs, NamingArgs, ReleaseArgs, SelectionArgs};
+
+const AFTER_HELP: &str = "\
+Examples:
+  airbuoy config registry.example.com/k8s --kubernetes-version v1.36.1
+  airbuoy config registry.example.com --flat --kubernetes-version v1.36.1 --out-dir site/
+
+Writes custom-repo-config.yaml and sonobuoy-run.sh. It takes the image flags of mirror, so that
+one set of flags serves both; what they leave out is still named in the files.";
+
+/// Write the config files of a private registry, without copying; no network.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct ConfigArgs {
+    /// The private registry, HOST[:PORT][/PREFIX].
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+
+    /// Kubernetes versions.
+    #[command(flatten)]
+    pub release: ReleaseArgs,
+    /// Sonobuoy version, other lists.
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+    /// Filters and more images.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Layout of the names.
+    #[command(flatten)]
+    pub naming: NamingArgs,
+
+    /// Write the files to DIR; several versions get a folder each.
+    #[arg(
+        long,
+        env = "AIRBUOY_OUT_DIR",
+        value_name = "DIR",
+        default_value = ".",
+        help_heading = "Output",
+        hide_env = true
+    )]
+    pub out_dir: Utf8PathBuf,
+}

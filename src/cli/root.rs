@@ -1,0 +1,63 @@
+//! The program and its verbs.
+
+use super::{
+    CompletionsArgs, ConfigArgs, ImagesArgs, MessageArgs, MirrorArgs, RehearseArgs, VerifyArgs,
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  airbuoy images --kubernetes-version v1.36.1
+  airbuoy mirror registry.example.com/k8s --kubernetes-version v1.36.1
+  airbuoy rehearse
+
+TARGET is HOST[:PORT][/PREFIX]. Every flag has an environment variable, AIRBUOY_… in capitals:
+AIRBUOY_KUBERNETES_VERSION for --kubernetes-version.
+
+Exit codes: 0 done, 1 the check said no, 2 wrong usage, 3 a registry or the network,
+4 this machine, 130 interrupted.";
+
+/// Mirror the Kubernetes conformance images into a private registry.
+///
+/// From a Kubernetes version to a filled private registry and the files that make a conformance
+/// run use it, with one program and no Docker daemon.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "airbuoy",
+    version,
+    after_help = AFTER_HELP,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How much to say while doing it.
+    #[command(flatten)]
+    pub messages: MessageArgs,
+}
+
+/// The verbs.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List what a Kubernetes version needs, and where it goes; no network.
+    Images(Box<ImagesArgs>),
+    /// Copy the images into a private registry, then write the config files.
+    Mirror(Box<MirrorArgs>),
+    /// Check that a private registry holds everything, sound.
+    ///
+    /// Every manifest is fetched and hashed, and every blob asked for with its size.
+    Verify(Box<VerifyArgs>),
+    /// Write the config files of a private registry, without copying; no network.
+    Config(Box<ConfigArgs>),
+    /// Walk the whole path with small stand-in images, before 10 GB do.
+    ///
+    /// Finds trouble with names, login, TLS and projects. Without TARGET the images go to an
+    /// embedded registry, and nothing outside this machine is contacted.
+    Rehearse(Box<RehearseArgs>),
+    /// Print a shell's completion script.
+    Completions(CompletionsArgs),
+    /// Print the manual page.
+    Man,
+}

@@ -1,0 +1,115 @@
+//! How the program ends, as a number.
+
+use std::process::ExitCode;
+
+use crate::content::{Code, Failure};
+use crate::registry::SetupError;
+use crate::settings::SettingsError;
+
+/// The exit codes. Scripts rely on them; they are never renumbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// Everything that was asked for is done.
+    Done = 0,
+    /// A check, or the tests, said no.
+    CheckFailed = 1,
+    /// The command line, a variable or a file of settings makes no sense.
+    Usage = 2,
+    /// A registry or the network.
+    Registry = 3,
+    /// This machine, or a damaged bundle.
+    Local = 4,
+    /// Sonobuoy or the cluster.
+    Cluster = 5,
+    /// Stopped by a signal: 128 + SIGINT, as shells count.
+    Interrupted = 130,
+}
+
+impl ExitStatus {
+    /// How a run ends that could not go on after `error`.
+    pub(super) fn of_error(error: &anyhow::Error) -> Self {
+        for cause in error.chain() {
+            if let Some(failure) = cause.downcast_ref::<Failure>() {
+                return failure.code().into();
+            }
+            if let Some(settings) = cause.downcast_ref::<SettingsError>() {
+                return if settings.is_local() {
+                    Self::Local
+                } else {
+                    Self::Usage
+                };
+            }
+            if let Some(setup) = cause.downcast_ref::<SetupError>() {
+                return match setup {
+                    SetupError::Client(_) => Self::Local,
+                    _ => Self::Usage,
+                };
+            }
+        }
+        // What is left is files, pipes and processes.
+        Self::Local
+    }
+}
+
+impl From<Code> for ExitStatus {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::Local => Self::Local,
+            Code::Cancelled => Self::Interrupted,
+            Code::Collision => Self::Usage,
+            Code::NotFound
+            | Code::Unauthorized
+            | Code::Denied
+            | Code::RepositoryRefused
+            | Code::UnknownAuthority
+            | Code::Unreachable
+            | Code::Interrupted
+            | Code::Throttled
+            | Code::ServerError
+            | Code::DigestMismatch
+            | Code::SizeMismatch
+            | Code::ManifestInvalid
+            | Code::ManifestBlobUnknown
+            | Code::Schema1
+            | Code::TooLarge
+            | Code::Unsupported
+            | Code::Protocol
+            | Code::PlatformMissing
+            | Code::Dependency => Self::Registry,
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn the_deepest_known_cause_decides() {
+        let failure = |code| {
+            Err::<(), _>(Failure::new(code, "reg:5000", "x"))
+                .context("while trying")
+                .expect_err("an error")
+        };
+        let status = |code| ExitStatus::of_error(&failure(code)) as u8;
+        assert_eq!(status(Code::Unreachable), 3);
+        assert_eq!(status(Code::Local), 4);
+        assert_eq!(status(Code::Cancelled), 130);
+        let usage = SettingsError::Content {
+            path: "f".into(),
+            line: None,
+            reason: "r".into(),
+        };
+        assert_eq!(ExitStatus::of_error(&usage.into()), ExitStatus::Usage);
+        let plain = anyhow::anyhow!("disk full");
+        assert_eq!(ExitStatus::of_error(&plain), ExitStatus::Local);
+    }
+}

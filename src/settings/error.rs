@@ -1,0 +1,106 @@
+//! What is wrong with what was typed, set or written in a file.
+
+use std::io;
+
+use camino::Utf8PathBuf;
+
+use crate::catalog::CatalogError;
+use crate::kube_version::InvalidVersion;
+use crate::relocate::{InvalidTarget, RelocateError};
+
+/// Bad input, found before anything was contacted.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The text is no Kubernetes version.
+    #[error("--kubernetes-version: {0}")]
+    Version(#[from] InvalidVersion),
+    /// The catalogue has no answer.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The text is no TARGET.
+    #[error(transparent)]
+    Target(#[from] InvalidTarget),
+    /// There is no place for an image, or the repo config cannot be used.
+    #[error(transparent)]
+    Relocate(#[from] RelocateError),
+    /// A value of a flag makes no sense.
+    #[error("{flag} {value}: {reason}")]
+    Value {
+        /// The flag, or the positional argument.
+        flag: &'static str,
+        /// As typed.
+        value: String,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
+    /// A named file is not readable.
+    #[error("{flag} {path}: {source}")]
+    Unreadable {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A named file does not say what it should.
+    #[error("{path}{}: {reason}", line.map_or(String::new(), |l| format!(", line {l}")))]
+    Content {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The line, counted from 1.
+        line: Option<usize>,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
+    /// Files cannot be written where they should go.
+    #[error("{flag} {path}: cannot write there: {source}")]
+    NotWritable {
+        /// The flag.
+        flag: &'static str,
+        /// The directory.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl SettingsError {
+    pub(super) fn value(flag: &'static str, value: &str, reason: impl Into<String>) -> Self {
+        Self::Value {
+            flag,
+            value: value.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotWritable { flag, .. } => Some(format!(
+                "give {flag} a place that you may write to; nothing was contacted yet"
+            )),
+            Self::Catalog(CatalogError::UnknownVersion { .. }) => Some(
+                "a newer airbuoy may know it; or give a folder of lists with --catalog".to_owned(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// Whether this machine is to blame, and not what was typed.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::NotWritable { .. } => true,
+            Self::Unreadable { source, .. } => source.kind() != io::ErrorKind::NotFound,
+            Self::Catalog(CatalogError::Unreadable { source, .. }) => {
+                source.kind() != io::ErrorKind::NotFound
+            }
+            Self::Version(_)
+            | Self::Catalog(_)
+            | Self::Target(_)
+            | Self::Relocate(_)
+            | Self::Value { .. }
+            | Self::Content { .. } => false,
+        }
+    }
+}

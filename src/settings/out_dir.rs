@@ -1,0 +1,68 @@
+//! Where files go, tried before anything is contacted: after an hour of copying is too late to
+//! learn that a directory is read-only.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::SettingsError;
+
+/// A directory in which a file can be created. It is made when it is missing.
+pub(super) fn out_dir(path: &Utf8Path) -> Result<Utf8PathBuf, SettingsError> {
+    try_directory("--out-dir", path)?;
+    Ok(path.to_owned())
+}
+
+/// A file that can be written: a temporary one can be created beside it, to be renamed.
+pub(super) fn report_file(path: Option<&Utf8Path>) -> Result<Option<Utf8PathBuf>, SettingsError> {
+    let Some(path) = path else { return Ok(None) };
+    if path.is_dir() || path.file_name().is_none() {
+        let reason = "it is a directory, expected a file";
+        return Err(SettingsError::value("--report", path.as_str(), reason));
+    }
+    try_directory("--report", directory_of(path))?;
+    Ok(Some(path.to_owned()))
+}
+
+fn try_directory(flag: &'static str, path: &Utf8Path) -> Result<(), SettingsError> {
+    fs::create_dir_all(path)
+        .and_then(|()| tempfile::tempfile_in(path))
+        .map(drop)
+        .map_err(|source| SettingsError::NotWritable {
+            flag,
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// The directory that holds `file`.
+fn directory_of(file: &Utf8Path) -> &Utf8Path {
+    match file.parent() {
+        Some(parent) if !parent.as_str().is_empty() => parent,
+        _ => Utf8Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_made_and_tried() {
+        let root = tempfile::tempdir().expect("a directory");
+        let root = Utf8Path::from_path(root.path()).expect("UTF-8");
+        let dir = root.join("a/b");
+        assert_eq!(out_dir(&dir).expect("writable"), dir);
+        assert_eq!(fs::read_dir(&dir).expect("it is there").count(), 0);
+
+        let file = root.join("file");
+        fs::write(&file, "x").expect("written");
+        let error = out_dir(&file).expect_err("not a directory");
+        assert!(error.is_local() && error.hint().is_some(), "{error}");
+        assert!(report_file(Some(&file.join("report.json"))).is_err());
+        assert!(report_file(Some(&file)).is_ok());
+        let error = report_file(Some(root)).expect_err("a directory");
+        assert!(!error.is_local(), "{error}");
+        assert_eq!(report_file(None).expect("nothing asked"), None);
+    }
+}

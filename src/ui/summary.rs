@@ -1,0 +1,281 @@
+//! The last line of a copy or a check: numbers that add up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::size::{bytes, count, duration};
+use crate::event::ImageStatus;
+use crate::registry::Side;
+use crate::transfer::Report;
+
+/// `Mirrored 44 images in 41 s: 4.2 GB sent, …`, or `Nothing to do: …`.
+pub fn mirrored(report: &Report) -> String {
+    let time = duration(Duration::from_secs_f64(report.seconds));
+    let Tally {
+        copied,
+        present,
+        skipped,
+        failed,
+        ..
+    } = tally(report);
+    if copied == 0 && failed == 0 {
+        let heads = |side| requests(report, side, "HEAD");
+        let skipped = match skipped {
+            0 => String::new(),
+            n => format!(", {n} skipped"),
+        };
+        return format!(
+            "Nothing to do: {} up to date{skipped} ({} + {} manifest HEADs, {time})",
+            count(present, "image"),
+            heads(Side::Source),
+            heads(Side::Target),
+        );
+    }
+    let mut facts = vec![format!("{} sent", bytes(report.bytes.transferred))];
+    let there = report.bytes.unique.saturating_sub(report.bytes.transferred);
+    if there > 0 && failed == 0 {
+        facts.push(format!("{} was there", bytes(there)));
+    }
+    let twice = report.bytes.logical.saturating_sub(report.bytes.unique);
+    if twice > 0 {
+        let mounted = match report.blobs.mounted {
+            0 => String::new(),
+            n => format!(
+                " ({} mounted)",
+                count(usize::try_from(n).unwrap_or(usize::MAX), "layer")
+            ),
+        };
+        facts.push(format!("{} not sent twice{mounted}", bytes(twice)));
+    }
+    if report.bytes.wasted > 0 {
+        facts.push(format!(
+            "{} sent again after faults",
+            bytes(report.bytes.wasted)
+        ));
+    }
+    if present > 0 {
+        facts.push(format!("{} up to date", count(present, "image")));
+    }
+    if skipped > 0 {
+        facts.push(format!("{skipped} skipped"));
+    }
+    facts.push(format!("{failed} failed"));
+    let all = if failed == 0 {
+        count(copied, "image")
+    } else {
+        format!("{copied} of {}", count(copied + present + failed, "image"))
+    };
+    format!("Mirrored {all} in {time}: {}", facts.join(", "))
+}
+
+/// What a run that was stopped leaves behind.
+pub fn stopped(report: &Report) -> String {
+    let Tally {
+        copied, present, ..
+    } = tally(report);
+    let images: BTreeSet<&str> = report
+        .images
+        .iter()
+        .map(|row| row.source.as_str())
+        .collect();
+    format!(
+        "Stopped: {} of {} in place, {} sent",
+        copied + present,
+        count(images.len(), "image"),
+        bytes(report.bytes.transferred)
+    )
+}
+
+/// `Verified 44 images in 3.0 s: all sound`, or how many are not.
+pub fn verified(report: &Report, deep: bool) -> String {
+    let time = duration(Duration::from_secs_f64(report.seconds));
+    let Tally {
+        present, failed, ..
+    } = tally(report);
+    let images = count(present + failed, "image");
+    let how = if deep {
+        "every byte hashed"
+    } else {
+        "manifests hashed, blobs present with their size"
+    };
+    if failed == 0 {
+        format!("Verified {images} in {time}: all sound ({how})")
+    } else {
+        format!("Verified {images} in {time}: {failed} not sound")
+    }
+}
+
+/// `Would copy 44 images: 4.2 GB. 0 up to date; nothing was written`.
+pub fn planned(report: &Report) -> String {
+    let Tally {
+        planned,
+        present,
+        skipped,
+        failed,
+        ..
+    } = tally(report);
+    let mut rest = vec![format!("{present} up to date")];
+    if skipped > 0 {
+        rest.push(format!("{skipped} skipped"));
+    }
+    if failed > 0 {
+        rest.push(format!("{failed} cannot be copied"));
+    }
+    format!(
+        "Would copy {}: {}. {}; nothing was written",
+        count(planned, "image"),
+        bytes(report.bytes.unique),
+        rest.join(", ")
+    )
+}
+
+/// How many images ended each way.
+struct Tally {
+    copied: usize,
+    planned: usize,
+    present: usize,
+    skipped: usize,
+    failed: usize,
+}
+
+/// An image with several targets counts once, as the worst of its rows.
+fn tally(report: &Report) -> Tally {
+    let mut worst: BTreeMap<&str, ImageStatus> = BTreeMap::new();
+    for row in &report.images {
+        let status = worst.entry(&row.source).or_insert(row.status);
+        if gravity(row.status) > gravity(*status) {
+            *status = row.status;
+        }
+    }
+    let number = |status| worst.values().filter(|&&s| s == status).count();
+    Tally {
+        copied: number(ImageStatus::Copied),
+        planned: number(ImageStatus::Planned),
+        present: number(ImageStatus::Present),
+        skipped: number(ImageStatus::Skipped),
+        failed: number(ImageStatus::Failed),
+    }
+}
+
+fn gravity(status: ImageStatus) -> u8 {
+    match status {
+        ImageStatus::Skipped => 0,
+        ImageStatus::Present => 1,
+        ImageStatus::Copied => 2,
+        ImageStatus::Planned => 3,
+        ImageStatus::Failed => 4,
+    }
+}
+
+fn requests(report: &Report, side: Side, method: &str) -> u64 {
+    let rows = report.requests.iter();
+    rows.filter(|row| row.side == side && row.method == method && row.kind == "registry")
+        .map(|row| row.count)
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::{Blobs, Bytes, ImageRow, RequestRow};
+
+    fn report(statuses: &[ImageStatus]) -> Report {
+        let row = |(i, &status): (usize, &ImageStatus)| ImageRow {
+            source: format!("registry.k8s.io/pause:{i}"),
+            target: Some(format!("reg/pause:{i}")),
+            source_digest: None,
+            target_digest: None,
+            status,
+            error: None,
+        };
+        let head = |side, count| RequestRow {
+            side,
+            host: "h".into(),
+            kind: "registry",
+            method: "HEAD".into(),
+            count,
+        };
+        Report {
+            format: 1,
+            images: statuses.iter().enumerate().map(row).collect(),
+            blobs: Blobs::default(),
+            bytes: Bytes::default(),
+            requests: vec![head(Side::Source, 44), head(Side::Target, 44)],
+            seconds: 0.1,
+            files: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_first_run_says_what_was_sent_and_what_was_not() {
+        let mut all = report(&[ImageStatus::Copied; 44]);
+        all.seconds = 41.2;
+        all.blobs.mounted = 312;
+        all.bytes = Bytes {
+            logical: 6_100_000_000,
+            unique: 4_200_000_000,
+            transferred: 4_200_000_000,
+            wasted: 0,
+        };
+        assert_eq!(
+            mirrored(&all),
+            "Mirrored 44 images in 41 s: 4.2 GB sent, 1.9 GB not sent twice (312 layers \
+             mounted), 0 failed"
+        );
+        all.bytes.transferred = 1_200_000_000;
+        all.bytes.wasted = 12_000_000;
+        all.images[3].status = ImageStatus::Present;
+        assert_eq!(
+            mirrored(&all),
+            "Mirrored 43 images in 41 s: 1.2 GB sent, 3.0 GB was there, 1.9 GB not sent twice \
+             (312 layers mounted), 12 MB sent again after faults, 1 image up to date, 0 failed"
+        );
+    }
+
+    #[test]
+    fn a_nightly_run_has_nothing_to_do() {
+        assert_eq!(
+            mirrored(&report(&[ImageStatus::Present; 44])),
+            "Nothing to do: 44 images up to date (44 + 44 manifest HEADs, 0.1 s)"
+        );
+    }
+
+    #[test]
+    fn a_stopped_run_says_what_is_in_place() {
+        use ImageStatus::{Copied, Failed, Present};
+        assert_eq!(
+            stopped(&report(&[Copied, Failed, Present, Failed])),
+            "Stopped: 2 of 4 images in place, 0 B sent"
+        );
+    }
+
+    #[test]
+    fn a_dry_run_says_what_would_be_sent() {
+        use ImageStatus::{Planned, Present};
+        let mut plan = report(&[Planned, Present, Planned]);
+        plan.bytes.unique = 58_000_000;
+        assert_eq!(
+            planned(&plan),
+            "Would copy 2 images: 58 MB. 1 up to date; nothing was written"
+        );
+    }
+
+    #[test]
+    fn failures_are_counted_once_an_image() {
+        use ImageStatus::{Copied, Failed, Present, Skipped};
+        let mut mixed = report(&[Copied, Failed, Present, Skipped, Copied]);
+        mixed.images[4].source = mixed.images[1].source.clone();
+        assert_eq!(
+            mirrored(&mixed),
+            "Mirrored 1 of 3 images in 0.1 s: 0 B sent, 1 image up to date, 1 skipped, 1 failed"
+        );
+        assert_eq!(
+            verified(&report(&[Failed, Present, Present]), false),
+            "Verified 3 images in 0.1 s: 1 not sound"
+        );
+        assert_eq!(
+            verified(&report(&[Present; 2]), true),
+            "Verified 2 images in 0.1 s: all sound (every byte hashed)"
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! Tests of the `airbuoy` program from outside: against real registries, against a scripted faulty
+//! one, and of the sources' own rules. One binary, so that it links once.
+
+mod support;
+
+mod catalogue;
+mod faults;
+mod flags;
+mod kinds;
+mod layers;
+mod memory;
+mod messages;
+mod mirror;
+mod readme;
+mod rehearse;
+mod resume;
+mod support_works;
+mod verify;

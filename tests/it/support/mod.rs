@@ -1,0 +1,14 @@
+//! What the tests stand on: real registries, a faulty one, content to fill them, the program
+//! under test and independent tools to check it. Nothing in here uses the library.
+
+pub(crate) mod access_log;
+pub(crate) mod airbuoy;
+pub(crate) mod content;
+pub(crate) mod faulty;
+pub(crate) mod http;
+pub(crate) mod images;
+pub(crate) mod peers;
+pub(crate) mod push;
+pub(crate) mod registry;
+pub(crate) mod skip;
+pub(crate) mod tls;
