@@ -35,10 +35,11 @@ pub fn render(summary: &Summary) -> String {
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     sections::write_all(&mut page, summary, &title);
-    let _ = write!(
-        page,
-        "</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
-    );
+    page.push_str("</main>\n");
+    if sections::has_tests(summary) {
+        let _ = writeln!(page, "<script>{SCRIPT}</script>");
+    }
+    page.push_str("</body>\n</html>\n");
     page
 }
 

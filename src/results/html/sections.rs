@@ -4,16 +4,18 @@ use std::fmt::{Display, Write as _};
 
 use super::duration::spoken;
 use super::escape::Escaped;
-use crate::results::{Outcome, Summary, TestRun};
+use crate::results::{Outcome, Summary, TestRun, Verdict};
 
 pub(super) fn write_all(page: &mut String, summary: &Summary, title: &dyn Display) {
     verdict(page, summary, title);
     facts(page, summary);
     warnings(page, summary);
-    filter(page);
-    failed(page, summary);
-    slowest(page, summary);
-    tests(page, summary);
+    if has_tests(summary) {
+        filter(page);
+        failed(page, summary);
+        slowest(page, summary);
+        tests(page, summary);
+    }
 }
 
 // Writing to a String cannot fail, so the results below are dropped.
@@ -30,12 +32,28 @@ fn verdict(page: &mut String, summary: &Summary, title: &dyn Display) {
     if let Some(hint) = summary.hint {
         let _ = writeln!(page, "<p class=\"quiet\">{}</p>", Escaped(hint));
     }
+    if has_tests(summary) {
+        counts(page, summary);
+    }
+    page.push_str("</header>\n");
+}
+
+/// Whether there is anything to count and to filter.
+pub(super) fn has_tests(summary: &Summary) -> bool {
+    !summary.ran.is_empty() || !summary.failed.is_empty()
+}
+
+fn counts(page: &mut String, summary: &Summary) {
     let tests = summary.tests;
     let bad = if tests.failed > 0 { "bad" } else { "quiet" };
+    let (good, passed) = match summary.verdict {
+        Verdict::DryRun => ("quiet", "listed as passed"),
+        _ => ("good", "passed"),
+    };
     let _ = writeln!(
         page,
-        "<ul class=\"counts\">\n<li><b class=\"good\">{}</b> passed</li>\n<li><b class=\"{bad}\">{}</b> failed</li>\n\
-         <li><b class=\"quiet\">{}</b> not selected</li>\n</ul>\n</header>",
+        "<ul class=\"counts\">\n<li><b class=\"{good}\">{}</b> {passed}</li>\n\
+         <li><b class=\"{bad}\">{}</b> failed</li>\n<li><b class=\"quiet\">{}</b> not selected</li>\n</ul>",
         tests.passed, tests.failed, tests.skipped
     );
 }
@@ -113,7 +131,7 @@ fn failed(page: &mut String, summary: &Summary) {
 }
 
 fn slowest(page: &mut String, summary: &Summary) {
-    if summary.slowest.is_empty() {
+    if summary.slowest.is_empty() || summary.verdict == Verdict::DryRun {
         return;
     }
     page.push_str("<section>\n<h2>Slowest tests</h2>\n<table>\n");

@@ -66,5 +66,15 @@ fn nothing_is_fetched() {
 fn a_run_without_tests_has_no_empty_tables() {
     let page = render(&recorded("crash"));
     assert!(page.contains("terminated state (exit code 1)"));
-    assert!(!page.contains("<table>"));
+    for absent in ["<table>", "<script>", "id=\"bar\"", "class=\"counts\""] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+    assert!(page.ends_with("</main>\n</body>\n</html>\n"));
+}
+
+#[test]
+fn a_dry_run_does_not_look_like_a_pass() {
+    let page = render(&recorded("real-dry-run"));
+    assert!(page.contains("<b class=\"quiet\">446</b> listed as passed"));
+    assert!(!page.contains("Slowest tests"));
 }
