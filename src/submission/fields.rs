@@ -124,12 +124,7 @@ impl Fields {
         let known = |name: &&String| !REQUIRED.iter().chain(&OPTIONAL).any(|k| k == name);
         let unknown = self.values.keys().filter(known);
         unknown
-            .map(|name| {
-                format!(
-                    "PRODUCT.yaml has no field `{}`: it is left out",
-                    name.escape_debug()
-                )
-            })
+            .map(|name| format!("`{}` is no field of PRODUCT.yaml", name.escape_debug()))
             .collect()
     }
 

@@ -60,7 +60,7 @@ pub(super) fn readme(
         text,
         "The command that was run:\n\n```sh\n{}\n```\n\n{}",
         masking.apply(&command),
-        afterwards(results),
+        afterwards(results, words),
     );
     Ok(text)
 }
@@ -93,13 +93,19 @@ fn install(product: &Product, words: &Words<'_>) -> String {
     )
 }
 
-fn afterwards(results: &Results) -> &'static str {
-    if results.sonobuoy_version.is_none() {
-        return "`e2e.log` and `junit_01.xml` are the files that it wrote.\n";
+fn afterwards(results: &Results, words: &Words<'_>) -> String {
+    const FILES: &str = "`e2e.log` and `junit_01.xml` are the files in `plugins/e2e/results/global` of the \
+                         tarball, unchanged.\n";
+    match (&results.sonobuoy_version, words.commands) {
+        (None, _) => {
+            "`e2e.log` and `junit_01.xml` are the files that it wrote, unchanged.\n".to_owned()
+        }
+        (Some(_), Some(_)) => FILES.to_owned(),
+        (Some(_), None) => format!(
+            "It returns at once. When `sonobuoy status` says `complete`, the results are fetched:\n\n\
+             ```sh\nsonobuoy retrieve\n```\n\n{FILES}"
+        ),
     }
-    "It returns at once. When `sonobuoy status` says `complete`, the results are fetched:\n\n\
-     ```sh\nsonobuoy retrieve\n```\n\n\
-     `e2e.log` and `junit_01.xml` are the files in `plugins/e2e/results/global` of the tarball, unchanged.\n"
 }
 
 /// The command that gives what the tarball shows (sonobuoy v0.57.5): the definitions hold the images
