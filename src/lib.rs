@@ -16,12 +16,14 @@ pub mod content;
 pub mod cluster;
 pub mod registry;
 pub mod relocate;
+pub mod results;
 pub mod server;
 
 pub mod rehearsal;
 pub mod transfer;
 
 pub mod sonobuoy;
+pub mod submission;
 
 pub mod cli;
 pub mod settings;

@@ -86,6 +86,10 @@ impl Catalog {
             let Some(name) = entry.file_name().strip_suffix(".yaml") else {
                 continue;
             };
+            if name == "conformance-tests" {
+                // The submission's list; it lies beside the catalogue in `registries/`.
+                continue;
+            }
             let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
             if name == "sonobuoy" {
                 sonobuoy = Some(SonobuoyFile::parse(path.as_str(), &text)?);

@@ -163,10 +163,12 @@ impl Inner {
             Code::Unauthorized => {
                 let who = trouble.hint.clone().unwrap_or_default();
                 trouble.hint(format!(
-                    "{who}; Harbor answers the same when project \"{project}\" is missing"
+                    "{who}; Harbor answers the same when the project is missing"
                 ))
             }
-            Code::Protocol | Code::Unsupported if refusal.status.is_client_error() => {
+            Code::Unsupported => Trouble::fatal(Code::RepositoryRefused, trouble.message)
+                .hint("it takes no uploads: is it in read-only mode, or a pull-through cache?"),
+            Code::Protocol if refusal.status.is_client_error() => {
                 Trouble::fatal(Code::RepositoryRefused, trouble.message).hint(format!(
                     "does the registry take the name \"{}\"? some limit its depth",
                     place.path()

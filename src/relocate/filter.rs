@@ -5,7 +5,8 @@ use globset::{Glob, GlobMatcher};
 use crate::catalog::Conformance;
 use crate::oci::Reference;
 
-/// The user's choice of images. Runner images and [`Self::extra`] ones always stay.
+/// The user's choice of images. Runner images and [`Self::extra`] ones stay, unless an
+/// `--exclude` spells out their whole reference.
 #[derive(Debug, Clone, Default)]
 pub struct Filters {
     /// `--conformance-only`: drop what no conformance test needs. What is likely, without evidence
@@ -61,6 +62,16 @@ impl Sieve {
         let excluded = any(&mut self.exclude, source);
         let needed = !self.conformance_only || conformance != Some(Conformance::No);
         included && !excluded && needed
+    }
+
+    /// Whether an `--exclude` is this very reference.
+    pub(super) fn names(&mut self, source: &Reference) -> bool {
+        let full = source.to_string();
+        let named = self
+            .exclude
+            .iter_mut()
+            .find(|glob| glob.matcher.glob().glob() == full);
+        named.map(|glob| glob.used = true).is_some()
     }
 
     /// One sentence for every glob that matched no image.

@@ -83,15 +83,18 @@ impl<'a> Placer<'a> {
         mut self,
         images: &SonobuoyImages,
     ) -> Result<(Vec<Row>, Vec<String>), RelocateError> {
-        self.tests()?;
+        let mut sieve = Sieve::new(self.filters);
+        self.tests(&mut sieve)?;
         self.runners(images)?;
         self.extras()?;
+        self.drop_named(&mut sieve);
+        self.notices.extend(sieve.unused());
         self.notice_custom();
         Ok((self.rows, self.notices))
     }
 
     /// Test images: one row a source and target.
-    fn tests(&mut self) -> Result<(), RelocateError> {
+    fn tests(&mut self, sieve: &mut Sieve) -> Result<(), RelocateError> {
         let mut merged: BTreeMap<(String, Option<Reference>, Option<Skipped>), Row> =
             BTreeMap::new();
         for (version, set) in self.sets.clone() {
@@ -106,7 +109,6 @@ impl<'a> Placer<'a> {
                 }
             }
         }
-        let mut sieve = Sieve::new(self.filters);
         for mut row in merged.into_values() {
             // Asked first, so that its globs are counted for extra images as well.
             let stays =
@@ -122,7 +124,6 @@ impl<'a> Placer<'a> {
                 _ => self.rows.push(row),
             }
         }
-        self.notices.extend(sieve.unused());
         Ok(())
     }
 
@@ -197,6 +198,15 @@ impl<'a> Placer<'a> {
             self.other(Role::Extra, source, target);
         }
         Ok(())
+    }
+
+    /// Runner and extra images go past the filters, but whoever names one of them whole means it.
+    fn drop_named(&mut self, sieve: &mut Sieve) {
+        for row in self.rows.iter_mut().filter(|row| row.role != Role::Test) {
+            if sieve.names(&row.source) {
+                row.skip();
+            }
+        }
     }
 
     /// A row for all versions.
@@ -370,6 +380,14 @@ mod tests {
         );
         assert_eq!(row(&relocation, nfs).role, Role::Test);
         assert_eq!(row(&relocation, &digest).role, Role::Extra);
+        let sonobuoy = "docker.io/sonobuoy/sonobuoy:v0.57.5";
+        let mut without = filters;
+        without.exclude = vec![globset::Glob::new(sonobuoy).expect("a glob")];
+        let without = bench.relocate("reg.io/k8s", &Layout::Flat, &without);
+        assert_eq!(row(&without, sonobuoy).skipped, Some(Skipped::Filter));
+        assert_eq!(targets(&without).len(), targets(&relocation).len() - 1);
+        assert!(!without.notices().join("\n").contains("matches no image"));
+
         let notices = relocation.notices().join("\n");
         for part in [private, "--exclude nothing-like-it matches no image"] {
             assert!(notices.contains(part), "{part}: {notices}");

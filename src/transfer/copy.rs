@@ -202,10 +202,9 @@ impl Rows {
         let host = target.split('/').next().unwrap_or_default();
         let message =
             format!("{source} and {rival} are different images and would both become {target}");
-        CopyError::target(
-            Failure::new(Code::Collision, host, message)
-                .hint("leave --flat out, or exclude one of the two with --exclude"),
-        )
+        CopyError::target(Failure::new(Code::Collision, host, message).hint(
+            "leave one of the two out with --exclude; without --flat they keep their paths apart",
+        ))
     }
 
     fn settle(&mut self, row: RowId, status: ImageStatus, error: Option<&CopyError>) {

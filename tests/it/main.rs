@@ -7,11 +7,13 @@ mod catalogue;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod faults;
+mod flags;
 mod kinds;
 mod layers;
 mod memory;
 mod messages;
 mod mirror;
+mod readme;
 mod rehearse;
 mod resume;
 #[cfg(feature = "cluster")]

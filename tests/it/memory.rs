@@ -1,6 +1,7 @@
 //! Memory is bounded by a budget and not by the size of layers.
 
 use std::fs;
+use std::io::Write as _;
 use std::time::Duration;
 
 use crate::support::airbuoy::Airbuoy;
@@ -51,6 +52,11 @@ fn eight_large_layers_at_once_stay_under_64_megabytes() {
         .map(|r| r.bytes)
         .sum();
     assert!(sent >= 8 * size, "{sent}");
+    // Shown with --nocapture: `scripts/bench memory`.
+    let _ = writeln!(
+        std::io::stderr(),
+        "8 layers of {size} bytes: peak {peak} kB"
+    );
     assert!(peak > 1_000, "the peak was not read: {peak} kB");
     assert!(peak < LIMIT, "{peak} kB at its peak, {LIMIT} kB allowed");
 }

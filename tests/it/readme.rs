@@ -97,7 +97,10 @@ fn blocks_and_their_output_are_told_apart() {
     let readme = "x\n```console\n$ one\n$ two\nout … end\n```\n```sh\n$ not this\n```\n";
     let found = blocks(readme);
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].line, &found[0].commands[..]), (2, &["one".to_owned(), "two".to_owned()][..]));
+    assert_eq!(
+        (found[0].line, &found[0].commands[..]),
+        (2, &["one".to_owned(), "two".to_owned()][..])
+    );
     assert!(shows("a\nout 17 end\nb", &found[0].shown).is_ok());
     assert!(shows("a\nout 17\nend", &found[0].shown).is_err());
 }

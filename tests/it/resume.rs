@@ -1,6 +1,7 @@
 //! A run that was killed is finished by the next one, which sends nothing twice.
 
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::access_log::Access;
@@ -61,4 +62,50 @@ fn a_killed_run_leaves_no_tag_and_the_next_sends_no_landed_layer_again() {
         let fetched = source.requests("GET", &path);
         assert_eq!(fetched.len(), 1, "{digest} had landed");
     }
+}
+
+#[test]
+fn a_run_that_is_interrupted_says_what_is_in_place_and_the_next_goes_on() {
+    let target = require!(Registry::distribution());
+    let (content, layers) = large_image();
+    let source = Faulty::start(content);
+    source.pace(2_000_000);
+    let command = mirror_only(&["large/image:v1"], &source.host(), &target.host());
+    let airbuoy = Airbuoy::new();
+
+    let mut run = airbuoy.command(&format!("{command} --report report.json"));
+    run.stderr(Stdio::piped()).stdout(Stdio::null());
+    let run = run.spawn().expect("it starts");
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let landed = || -> usize {
+        let log = target.log();
+        log.iter()
+            .filter_map(Access::uploaded)
+            .filter(|digest| layers.contains(digest))
+            .count()
+    };
+    while landed() < 2 {
+        assert!(Instant::now() < deadline, "nothing lands");
+    }
+    let interrupted = Instant::now();
+    let kill = Command::new("kill")
+        .args(["-INT", &run.id().to_string()])
+        .status();
+    assert!(kill.expect("kill").success());
+    let ended = run.wait_with_output().expect("it ends");
+    assert!(
+        interrupted.elapsed() < Duration::from_secs(10),
+        "it did not stop at once"
+    );
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(said.contains("Stopped: "), "{said}");
+    assert!(said.contains("No config files were written"), "{said}");
+    assert!(!airbuoy.home().join("custom-repo-config.yaml").exists());
+    let report = std::fs::read_to_string(airbuoy.home().join("report.json")).expect("a report");
+    assert!(report.contains("\"cancelled\""), "{report}");
+
+    source.heal();
+    airbuoy.run(&command).exits(0);
+    assert_eq!(images::without_runners(target.tags()).len(), 1);
 }

@@ -11,6 +11,7 @@ use crate::registry::client::Inner;
 use crate::registry::credentials::{Credential, Login, Secret};
 use crate::registry::endpoint::DOCKER_HUB;
 use crate::registry::host::Host;
+use crate::registry::options::Side;
 use crate::registry::trouble::Trouble;
 
 /// A token with less of its life left than this is not begun with: it would end under way.
@@ -161,18 +162,24 @@ impl Inner {
         } else {
             server
         };
-        match login {
-            Some(login) => format!(
+        if let Some(login) = login {
+            return format!(
                 "{} was not accepted: log in again, or give another file with --authfile",
                 login.describe()
-            ),
-            None => format!(
-                "no login for {server} ({}): log in with `docker login` or `podman login`, or \
-                 give the file with --authfile; many registries answer the same for a \
-                 repository that does not exist",
-                self.credentials.searched()
-            ),
+            );
         }
+        // A target makes its repositories; a source may hide that it has none.
+        let or_absent = match self.options.side {
+            Side::Source => {
+                "; many registries answer the same for a repository that does not exist"
+            }
+            Side::Target => "",
+        };
+        format!(
+            "no login for {server} ({}): log in with `docker login` or `podman login`, or give \
+             the file with --authfile{or_absent}",
+            self.credentials.searched()
+        )
     }
 }
 
