@@ -16,6 +16,7 @@ pub mod registry;
 pub mod relocate;
 pub mod server;
 
+pub mod live;
 pub mod rehearsal;
 pub mod transfer;
 

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("server", 3),
     ("relocate", 3),
     ("transfer", 4),
+    ("live", 4),
     ("rehearsal", 4),
     ("sonobuoy", 5),
     ("cli", 6),

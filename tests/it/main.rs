@@ -8,6 +8,7 @@ mod faults;
 mod flags;
 mod kinds;
 mod layers;
+mod live;
 mod memory;
 mod messages;
 mod mirror;
