@@ -19,6 +19,7 @@ pub mod relocate;
 pub mod results;
 pub mod server;
 
+pub mod live;
 pub mod rehearsal;
 pub mod transfer;
 

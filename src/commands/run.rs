@@ -28,10 +28,10 @@ fn dispatch(
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
     match command {
-        Command::Images(args) => images::run(&args, printer),
+        Command::Images(args) => images::run(&args, environment, printer),
         Command::Mirror(args) => mirror::run(&args, environment, printer),
         Command::Verify(args) => verify::run(&args, environment, printer),
-        Command::Config(args) => config::run(&args, printer),
+        Command::Config(args) => config::run(&args, environment, printer),
         Command::Rehearse(args) => rehearse::run(&args, environment, printer),
         Command::Completions(args) => completions::run(&args, printer),
         Command::Man => man::run(printer),

@@ -24,7 +24,8 @@ pub(super) fn report_file(path: Option<&Utf8Path>) -> Result<Option<Utf8PathBuf>
     Ok(Some(path.to_owned()))
 }
 
-fn try_directory(flag: &'static str, path: &Utf8Path) -> Result<(), SettingsError> {
+/// Makes a directory and tries whether files can be written there.
+pub(super) fn try_directory(flag: &'static str, path: &Utf8Path) -> Result<(), SettingsError> {
     fs::create_dir_all(path)
         .and_then(|()| tempfile::tempfile_in(path))
         .map(drop)

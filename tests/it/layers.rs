@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cluster", 3),
     ("results", 3),
     ("transfer", 4),
+    ("live", 4),
     ("rehearsal", 4),
     ("sonobuoy", 5),
     ("submission", 5),

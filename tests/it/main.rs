@@ -10,6 +10,7 @@ mod faults;
 mod flags;
 mod kinds;
 mod layers;
+mod live;
 mod memory;
 mod messages;
 mod mirror;

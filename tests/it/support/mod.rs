@@ -11,6 +11,7 @@ pub(crate) mod fake_sonobuoy;
 pub(crate) mod faulty;
 pub(crate) mod http;
 pub(crate) mod images;
+pub(crate) mod layer;
 pub(crate) mod peers;
 pub(crate) mod push;
 pub(crate) mod registry;
