@@ -16,8 +16,10 @@ mod notices;
 mod rehearsal_end;
 mod rehearse;
 mod reporting;
+mod results;
 mod run;
 mod runtime;
+mod submission;
 mod verify;
 
 pub use exit::ExitStatus;
