@@ -10,10 +10,13 @@ mod live;
 mod messages;
 mod mirror;
 mod naming;
+mod product;
 mod rehearse;
 mod release;
+mod results;
 mod root;
 mod selection;
+mod submission;
 mod verify;
 
 #[cfg(test)]
@@ -28,8 +31,11 @@ pub use live::{LiveArgs, LiveMirrorArgs, LiveSourceArgs};
 pub use messages::{MessageArgs, ProgressMode};
 pub use mirror::MirrorArgs;
 pub use naming::NamingArgs;
+pub use product::ProductArgs;
 pub use rehearse::RehearseArgs;
 pub use release::{CatalogArgs, ReleaseArgs};
+pub use results::ResultsArgs;
 pub use root::{Cli, Command};
 pub use selection::SelectionArgs;
+pub use submission::SubmissionArgs;
 pub use verify::VerifyArgs;

@@ -1,7 +1,8 @@
 //! The program and its verbs.
 
 use super::{
-    CompletionsArgs, ConfigArgs, ImagesArgs, MessageArgs, MirrorArgs, RehearseArgs, VerifyArgs,
+    CompletionsArgs, ConfigArgs, ImagesArgs, MessageArgs, MirrorArgs, RehearseArgs, ResultsArgs,
+    SubmissionArgs, VerifyArgs,
 };
 
 const AFTER_HELP: &str = "\
@@ -56,6 +57,12 @@ pub enum Command {
     /// Finds trouble with names, login, TLS and projects. Without TARGET the images go to an
     /// embedded registry, and nothing outside this machine is contacted.
     Rehearse(Box<RehearseArgs>),
+    /// Say what a run found: verdict, failed tests, slowest tests; no network.
+    Results(Box<ResultsArgs>),
+    /// Make the folder of a CNCF submission, checked as the bot there checks it.
+    ///
+    /// No network without --check-urls.
+    Submission(Box<SubmissionArgs>),
     /// Print a shell's completion script.
     Completions(CompletionsArgs),
     /// Print the manual page.

@@ -1,10 +1,13 @@
 //! How the program ends, as a number.
 
+use std::io;
 use std::process::ExitCode;
 
 use crate::content::{Code, Failure};
 use crate::registry::SetupError;
+use crate::results::ResultsError;
 use crate::settings::SettingsError;
+use crate::submission::SubmissionError;
 
 /// The exit codes. Scripts rely on them; they are never renumbered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,12 @@ impl ExitStatus {
                     _ => Self::Usage,
                 };
             }
+            if let Some(results) = cause.downcast_ref::<ResultsError>() {
+                return results.into();
+            }
+            if let Some(submission) = cause.downcast_ref::<SubmissionError>() {
+                return submission.into();
+            }
         }
         // What is left is files, pipes and processes.
         Self::Local
@@ -78,6 +87,47 @@ impl From<Code> for ExitStatus {
             | Code::PlatformMissing
             | Code::Dependency => Self::Registry,
         }
+    }
+}
+
+impl From<&ResultsError> for ExitStatus {
+    fn from(error: &ResultsError) -> Self {
+        match error {
+            ResultsError::Unreadable { source, .. } => of_path(source),
+            ResultsError::Empty { .. }
+            | ResultsError::NotATarball { .. }
+            | ResultsError::Truncated { .. }
+            | ResultsError::Damaged { .. }
+            | ResultsError::TooLarge { .. }
+            | ResultsError::TooMany { .. }
+            | ResultsError::NoResults { .. } => Self::Local,
+        }
+    }
+}
+
+impl From<&SubmissionError> for ExitStatus {
+    fn from(error: &SubmissionError) -> Self {
+        match error {
+            SubmissionError::Io { source, .. } => of_path(source),
+            SubmissionError::Occupied { .. } => Self::Local,
+            SubmissionError::NothingToSubmit { .. } => Self::CheckFailed,
+            SubmissionError::NotAFolder { .. }
+            | SubmissionError::ProductFile { .. }
+            | SubmissionError::Product { .. }
+            | SubmissionError::DirectoryName { .. }
+            | SubmissionError::NoRelease
+            | SubmissionError::NoCommands
+            | SubmissionError::TestsFile { .. }
+            | SubmissionError::TestsFileRelease { .. } => Self::Usage,
+        }
+    }
+}
+
+/// A path that was typed and leads nowhere is wrong usage.
+fn of_path(error: &io::Error) -> ExitStatus {
+    match error.kind() {
+        io::ErrorKind::NotFound => ExitStatus::Usage,
+        _ => ExitStatus::Local,
     }
 }
 

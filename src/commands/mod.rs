@@ -17,8 +17,10 @@ mod notices;
 mod rehearsal_end;
 mod rehearse;
 mod reporting;
+mod results;
 mod run;
 mod runtime;
+mod submission;
 mod verify;
 
 pub use exit::ExitStatus;

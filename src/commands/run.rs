@@ -1,6 +1,8 @@
 //! From a parsed command line to an exit code: the one place where errors end.
 
-use super::{ExitStatus, completions, config, images, man, mirror, rehearse, verify};
+use super::{
+    ExitStatus, completions, config, images, man, mirror, rehearse, results, submission, verify,
+};
 use crate::cli::{Cli, Command};
 use crate::settings::{Environment, Messages};
 use crate::ui::{Printer, start_logging};
@@ -33,6 +35,8 @@ fn dispatch(
         Command::Verify(args) => verify::run(&args, environment, printer),
         Command::Config(args) => config::run(&args, environment, printer),
         Command::Rehearse(args) => rehearse::run(&args, environment, printer),
+        Command::Results(args) => results::run(&args, printer),
+        Command::Submission(args) => submission::run(&args, environment, printer),
         Command::Completions(args) => completions::run(&args, printer),
         Command::Man => man::run(printer),
     }

@@ -34,6 +34,7 @@ mod trouble;
 mod uploads;
 mod verifier;
 mod warning;
+mod web;
 mod wire;
 
 pub use client::Registry;
@@ -41,3 +42,4 @@ pub use counters::{RequestCount, RequestKind};
 pub use options::{Options, Proxies, Side, SourceMirror};
 pub use setup::SetupError;
 pub use uploads::Upload;
+pub use web::web_client;

@@ -85,7 +85,7 @@ fn certs_dirs(environment: &Environment) -> Vec<Utf8PathBuf> {
 }
 
 /// Lower case wins, as curl has it.
-fn proxies(environment: &Environment) -> Proxies {
+pub(super) fn proxies(environment: &Environment) -> Proxies {
     let first = |names: &[&str]| environment.first(names).map(str::to_owned);
     Proxies {
         http: first(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),

@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use crate::catalog::CatalogError;
 use crate::kube_version::InvalidVersion;
 use crate::relocate::{InvalidTarget, RelocateError};
+use crate::submission::SubmissionError;
 
 /// Bad input, found before anything was contacted.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum SettingsError {
     /// There is no place for an image, or the repo config cannot be used.
     #[error(transparent)]
     Relocate(#[from] RelocateError),
+    /// The product is not described as a submission needs it.
+    #[error(transparent)]
+    Product(#[from] SubmissionError),
     /// A value of a flag makes no sense.
     #[error("{flag} {value}: {reason}")]
     Value {
@@ -95,6 +99,7 @@ impl SettingsError {
                     .to_owned(),
             ),
             Self::NoCacheDir => Some("name one with --cache-dir".to_owned()),
+            Self::Product(error) => error.hint().map(str::to_owned),
             _ => None,
         }
     }
@@ -111,6 +116,7 @@ impl SettingsError {
             | Self::Catalog(_)
             | Self::Target(_)
             | Self::Relocate(_)
+            | Self::Product(_)
             | Self::Value { .. }
             | Self::Content { .. }
             | Self::NoCacheDir

@@ -13,14 +13,22 @@ pub(super) fn out_dir(path: &Utf8Path) -> Result<Utf8PathBuf, SettingsError> {
     Ok(path.to_owned())
 }
 
-/// A file that can be written: a temporary one can be created beside it, to be renamed.
+/// The file of `--report`.
 pub(super) fn report_file(path: Option<&Utf8Path>) -> Result<Option<Utf8PathBuf>, SettingsError> {
+    new_file("--report", path)
+}
+
+/// A file that can be written: a temporary one can be created beside it, to be renamed.
+pub(super) fn new_file(
+    flag: &'static str,
+    path: Option<&Utf8Path>,
+) -> Result<Option<Utf8PathBuf>, SettingsError> {
     let Some(path) = path else { return Ok(None) };
     if path.is_dir() || path.file_name().is_none() {
         let reason = "it is a directory, expected a file";
-        return Err(SettingsError::value("--report", path.as_str(), reason));
+        return Err(SettingsError::value(flag, path.as_str(), reason));
     }
-    try_directory("--report", directory_of(path))?;
+    try_directory(flag, directory_of(path))?;
     Ok(Some(path.to_owned()))
 }
 

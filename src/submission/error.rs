@@ -34,7 +34,7 @@ pub enum SubmissionError {
         message: String,
     },
     /// The product's fields are not what the bot takes, or not what people would read right.
-    #[error("the product is not described well enough: {}", list(problems))]
+    #[error("the product is not described well enough:\n{}", list(problems))]
     Product {
         /// All of them.
         problems: Vec<FieldProblem>,
@@ -98,13 +98,13 @@ impl SubmissionError {
                 Some("each field has a flag, and `--from FILE` takes all of them")
             }
             Self::DirectoryName { .. } => Some(
-                "name it yourself: letters, digits, dots and dashes, such as turbo-encabulator",
+                "name it yourself with --directory: letters, digits, dots and dashes, such as turbo-encabulator",
             ),
             Self::NothingToSubmit { .. } => {
                 Some("`airbuoy results` on the same tarball says what happened to the run")
             }
             Self::NoRelease => Some("say it with --kubernetes-version"),
-            Self::NoCommands => Some("give the commands that were run, in a file"),
+            Self::NoCommands => Some("give the script that started them with --run-script"),
             Self::Occupied { .. } => Some("move it away, or choose another --out-dir"),
             Self::TestsFile { .. } | Self::TestsFileRelease { .. } => Some(
                 "it is test/conformance/testdata/conformance.yaml of the Kubernetes release's sources",
@@ -115,5 +115,5 @@ impl SubmissionError {
 
 fn list(problems: &[FieldProblem]) -> String {
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    texts.join("; ")
+    texts.join("\n")
 }

@@ -71,6 +71,11 @@ impl Check {
         Self::with(number, name, outcome, reasons)
     }
 
+    /// Whether it is one of the bot's that no folder can answer: those of title and commits.
+    pub fn is_about_the_request(&self) -> bool {
+        matches!(self.number, Some(1 | 6 | 11 | 15))
+    }
+
     fn with(
         number: Option<u8>,
         name: &'static str,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fields::Fields;
+use super::folder::Folder;
 use super::product::Product;
 use super::report::Check;
 
@@ -56,9 +57,17 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 impl Fields {
-    /// The valid product in the fields, if it is one; for [`check_urls`] on a folder.
+    /// The valid product in the fields, if it is one.
     pub fn product(&self) -> Option<Product> {
         Product::try_from(self).ok()
+    }
+}
+
+impl Folder {
+    /// The valid product that PRODUCT.yaml describes, if it does; for [`check_urls`].
+    pub fn product(&self) -> Option<Product> {
+        let text = String::from_utf8_lossy(self.file("PRODUCT.yaml")?);
+        Fields::parse("PRODUCT.yaml", &text).ok()?.product()
     }
 }
 

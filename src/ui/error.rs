@@ -3,7 +3,9 @@
 use super::style::Style;
 use super::text::hanging;
 use crate::content::Failure;
+use crate::results::ResultsError;
 use crate::settings::SettingsError;
+use crate::submission::SubmissionError;
 
 /// `error: …` with every cause on the same line, then `  hint: …` when one of them has one.
 pub(super) fn render(error: &anyhow::Error, style: Style) -> String {
@@ -48,6 +50,12 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<SettingsError>() {
         return error.hint();
+    }
+    if let Some(error) = cause.downcast_ref::<ResultsError>() {
+        return error.hint().map(str::to_owned);
+    }
+    if let Some(error) = cause.downcast_ref::<SubmissionError>() {
+        return error.hint().map(str::to_owned);
     }
     None
 }
