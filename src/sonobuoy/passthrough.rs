@@ -84,6 +84,17 @@ const VARIABLES: &[&str] = &[
     "KUBE_TEST_REPO_LIST",
 ];
 
+/// In flags of ginkgo that decide what runs, and how.
+const CHOOSING: &[&str] = &[
+    "focus",
+    "skip",
+    "dry-run",
+    "label-filter",
+    "procs",
+    "-p",
+    "fail-fast",
+];
+
 /// Checks what stands behind `--`; gives it back unchanged when sonobuoy may have it.
 pub fn check_passthrough(words: &[String]) -> Result<Vec<String>, PassthroughError> {
     let mut rest = words.iter();
@@ -128,12 +139,15 @@ fn flag(word: &str) -> Option<(&str, Option<&str>)> {
     Some((name, (!rest.is_empty()).then_some(rest)))
 }
 
-/// `e2e.E2E_SKIP=x`, also within a list.
+/// `e2e.E2E_SKIP=x`, also within a list; and ginkgo's own flags for what runs.
 fn overrides_a_variable(value: &str) -> bool {
     value.split(',').any(|one| {
-        let name = one.split('=').next().unwrap_or_default();
-        let variable = name.strip_prefix("e2e.");
-        variable.is_some_and(|variable| VARIABLES.contains(&variable))
+        let (name, value) = one.split_once('=').unwrap_or((one, ""));
+        match name.strip_prefix("e2e.") {
+            Some("E2E_EXTRA_GINKGO_ARGS") => CHOOSING.iter().any(|word| value.contains(word)),
+            Some(variable) => VARIABLES.contains(&variable),
+            None => false,
+        }
     })
 }
 
@@ -155,6 +169,7 @@ mod tests {
             "--skip-preflight --level=debug",
             "--plugin-env e2e.HTTP_PROXY=http://p:1 --aggregator-node-selector a:b",
             "-p e2e",
+            "--plugin-env e2e.E2E_EXTRA_GINKGO_ARGS=--force-newlines",
             "-pe2e",
             // pflag takes the next word as the value, whatever it looks like.
             "--dns-namespace --mode",
@@ -178,6 +193,10 @@ mod tests {
             ("--timeout=1", "--timeout=1"),
             ("--plugin-env e2e.E2E_SKIP=x", "--plugin-env e2e.E2E_SKIP=x"),
             ("--plugin-env=e2e.E2E_DRYRUN=true", "e2e.E2E_DRYRUN=true"),
+            (
+                "--plugin-env e2e.E2E_EXTRA_GINKGO_ARGS=--label-filter=x",
+                "label-filter",
+            ),
             ("--plugin-env e2e.A=b,e2e.E2E_SKIP=x", "E2E_SKIP"),
             ("--skip-preflight --config x", "--config"),
             ("-f -", "-f"),

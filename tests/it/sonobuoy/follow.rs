@@ -1,15 +1,17 @@
 //! A run that is followed while the cluster changes.
 
 use std::collections::HashSet;
+use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airbuoy::cluster::Cluster;
-use airbuoy::sonobuoy::{RunEvent, Status, Verdict, WatchEnd, WatchOptions, watch};
+use airbuoy::sonobuoy::{LogReader, RunEvent, Status, Verdict, WatchEnd, WatchOptions, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Bench, image};
 use crate::support::fake_cluster::{Mood, objects};
+use crate::support::fake_sonobuoy::recorded;
 
 fn watch_options() -> WatchOptions {
     WatchOptions {
@@ -277,4 +279,49 @@ async fn a_run_that_is_removed_is_gone_and_not_failed() {
     let (end, _) = followed.end().await;
     let what = "namespace sonobuoy".to_owned();
     assert_eq!(end, WatchEnd::Gone { what });
+}
+
+/// `e2e.log` of a recorded tarball.
+fn recorded_log(run: &str) -> Vec<u8> {
+    let file = std::fs::File::open(recorded().join(run).join("results.tar.gz"));
+    let unpacked = flate2::read::GzDecoder::new(file.expect("a recorded tarball"));
+    let mut archive = tar::Archive::new(unpacked);
+    for entry in archive.entries().expect("a tarball") {
+        let mut entry = entry.expect("an entry");
+        if entry
+            .path()
+            .expect("a path")
+            .ends_with("results/global/e2e.log")
+        {
+            let mut log = Vec::new();
+            entry.read_to_end(&mut log).expect("a log");
+            return log;
+        }
+    }
+    panic!("{run} has no e2e.log");
+}
+
+#[test]
+fn recorded_logs_are_counted_as_they_count_themselves() {
+    for (run, total, passed, failed) in [
+        ("pass", 6, 6, 0),
+        ("fail", 6, 5, 1),
+        ("real-subset", 12, 12, 0),
+        ("real-missing-image", 4, 3, 1),
+        ("real-dry-run", 446, 446, 0),
+    ] {
+        let mut reader = LogReader::default();
+        for piece in recorded_log(run).chunks(1000) {
+            reader.feed(piece);
+        }
+        let tally = reader.tally();
+        assert_eq!(tally.total, Some(total), "{run}");
+        let failures = u32::try_from(tally.failed.len()).expect("a count");
+        assert_eq!((tally.passed, failures), (passed, failed), "{run}");
+        assert_eq!(tally.closing, Some((passed, failed)), "{run}");
+        assert_eq!(tally.ended, Some(failed == 0), "{run}");
+        assert!(tally.run.is_some(), "{run}");
+        let plain = |name: &String| name.ends_with("[Conformance]") && !name.contains("[It]");
+        assert!(tally.failed.iter().all(plain), "{:?}", tally.failed);
+    }
 }

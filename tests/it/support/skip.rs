@@ -49,6 +49,7 @@ pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
 }
 
 /// The program that the variable `name` names; else why the test is skipped.
+#[cfg(feature = "cluster")]
 pub(crate) fn named(name: &str) -> Result<PathBuf, String> {
     let path = std::env::var_os(name).map(PathBuf::from);
     path.ok_or_else(|| format!("{name} names no program"))
