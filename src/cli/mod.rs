@@ -2,6 +2,10 @@
 //! turns these structs into resolved values, and every field is taken apart there.
 
 mod access;
+#[cfg(feature = "cluster")]
+mod clean;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod completions;
 mod config;
 mod format;
@@ -15,7 +19,11 @@ mod rehearse;
 mod release;
 mod results;
 mod root;
+#[cfg(feature = "cluster")]
+mod run;
 mod selection;
+#[cfg(feature = "cluster")]
+mod status;
 mod submission;
 mod verify;
 
@@ -23,6 +31,10 @@ mod verify;
 mod help_tests;
 
 pub use access::AccessArgs;
+#[cfg(feature = "cluster")]
+pub use clean::CleanArgs;
+#[cfg(feature = "cluster")]
+pub use cluster::ClusterArgs;
 pub use completions::CompletionsArgs;
 pub use config::ConfigArgs;
 pub use format::{Format, FormatArgs, ListFormat};
@@ -36,6 +48,10 @@ pub use rehearse::RehearseArgs;
 pub use release::{CatalogArgs, ReleaseArgs};
 pub use results::ResultsArgs;
 pub use root::{Cli, Command};
+#[cfg(feature = "cluster")]
+pub use run::{RunArgs, RunMode};
 pub use selection::SelectionArgs;
+#[cfg(feature = "cluster")]
+pub use status::StatusArgs;
 pub use submission::SubmissionArgs;
 pub use verify::VerifyArgs;

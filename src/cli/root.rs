@@ -63,6 +63,17 @@ pub enum Command {
     ///
     /// No network without --check-urls.
     Submission(Box<SubmissionArgs>),
+    /// Run the conformance tests with every image from a private registry.
+    ///
+    /// Looks at everything first, starts sonobuoy, follows the run, retrieves and judges it.
+    #[cfg(feature = "cluster")]
+    Run(Box<super::RunArgs>),
+    /// Say how far a run is; --watch follows it to its end.
+    #[cfg(feature = "cluster")]
+    Status(Box<super::StatusArgs>),
+    /// Delete a run from the cluster, after asking.
+    #[cfg(feature = "cluster")]
+    Clean(Box<super::CleanArgs>),
     /// Print a shell's completion script.
     Completions(CompletionsArgs),
     /// Print the manual page.

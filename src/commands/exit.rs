@@ -7,6 +7,7 @@ use crate::content::{Code, Failure};
 use crate::registry::SetupError;
 use crate::results::ResultsError;
 use crate::settings::SettingsError;
+use crate::sonobuoy::{DockerConfigError, ProgramError, RetrieveError};
 use crate::submission::SubmissionError;
 
 /// The exit codes. Scripts rely on them; they are never renumbered.
@@ -43,6 +44,15 @@ impl ExitStatus {
                     Self::Usage
                 };
             }
+            if cause.is::<DockerConfigError>() {
+                return Self::Usage;
+            }
+            if let Some(RetrieveError::Local { .. }) = cause.downcast_ref() {
+                return Self::Local;
+            }
+            if is_of_cluster(cause) {
+                return Self::Cluster;
+            }
             if let Some(setup) = cause.downcast_ref::<SetupError>() {
                 return match setup {
                     SetupError::Client(_) => Self::Local,
@@ -59,6 +69,14 @@ impl ExitStatus {
         // What is left is files, pipes and processes.
         Self::Local
     }
+}
+
+fn is_of_cluster(cause: &(dyn std::error::Error + 'static)) -> bool {
+    #[cfg(feature = "cluster")]
+    if cause.is::<crate::cluster::ClusterError>() || cause.is::<crate::sonobuoy::CleanError>() {
+        return true;
+    }
+    cause.is::<ProgramError>() || cause.is::<RetrieveError>()
 }
 
 impl From<Code> for ExitStatus {

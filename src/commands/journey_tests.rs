@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::ExitStatus;
-use super::run::run_with;
+use super::dispatch::run_with;
 use crate::cli::Cli;
 use crate::content::MemoryStore;
 use crate::oci::{RawManifest, Reference, TagOrDigest};

@@ -31,10 +31,11 @@ pub(super) fn run(args: &ResultsArgs, printer: &Printer) -> anyhow::Result<ExitS
     if let Some(path) = &page {
         printer.say(&format!("Wrote {path}"));
     }
-    Ok(status(summary.verdict))
+    Ok(status_of_verdict(summary.verdict))
 }
 
-fn status(verdict: Verdict) -> ExitStatus {
+/// How a run's verdict ends the program.
+pub(super) fn status_of_verdict(verdict: Verdict) -> ExitStatus {
     match verdict {
         Verdict::Passed => ExitStatus::Done,
         Verdict::Failed

@@ -1,43 +1,315 @@
-//! From a parsed command line to an exit code: the one place where errors end.
+//! `airbuoy run TARGET`: look at everything, start sonobuoy, follow it, judge what it brings.
 
-use super::{
-    ExitStatus, completions, config, images, man, mirror, rehearse, results, submission, verify,
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::copying::{Copying, images as to_copy};
+use super::follow::Following;
+use super::interrupt::cancel_on_signal;
+use super::live_lists::read_lists;
+use super::notices::say_about;
+use super::{ExitStatus, files, reporting, run_files, run_images, runtime};
+use crate::cli::RunArgs;
+use crate::cluster::{Cluster, ClusterError};
+use crate::kube_version::KubeVersion;
+use crate::oci::Reference;
+use crate::relocate::Relocation;
+use crate::settings::{Environment, Placement, RunSettings};
+use crate::sonobuoy::preflight::{
+    ClusterFacts, CredentialFacts, Grade, ImageFacts, PreflightFacts, Problem, Window, judge,
+    linux_platforms,
 };
-use crate::cli::{Cli, Command};
-use crate::settings::{Environment, Messages};
-use crate::ui::{Printer, start_logging};
+use crate::sonobuoy::{Access, DOCKER_CONFIG_WARNING, Program, ProgramError, check_docker_config};
+use crate::transfer::CopyOptions;
+use crate::ui::{self, Printer};
 
-/// Runs the verb. Whatever goes wrong is printed here, once.
-pub fn run(cli: Cli) -> ExitStatus {
-    run_with(cli, &Environment::of_process())
-}
-
-/// Runs the verb in another environment.
-pub(super) fn run_with(cli: Cli, environment: &Environment) -> ExitStatus {
-    let Cli { command, messages } = cli;
-    let messages = Messages::resolve(&messages, environment);
-    let printer = Printer::new(&messages);
-    start_logging(messages.verbose, printer.style());
-    dispatch(command, environment, &printer).unwrap_or_else(|error| {
-        printer.error(&error);
-        ExitStatus::of_error(&error)
-    })
-}
-
-fn dispatch(
-    command: Command,
+pub(super) fn run(
+    args: &RunArgs,
     environment: &Environment,
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
-    match command {
-        Command::Images(args) => images::run(&args, environment, printer),
-        Command::Mirror(args) => mirror::run(&args, environment, printer),
-        Command::Verify(args) => verify::run(&args, environment, printer),
-        Command::Config(args) => config::run(&args, environment, printer),
-        Command::Rehearse(args) => rehearse::run(&args, environment, printer),
-        Command::Results(args) => results::run(&args, printer),
-        Command::Submission(args) => submission::run(&args, environment, printer),
-        Command::Completions(args) => completions::run(&args, printer),
-        Command::Man => man::run(printer),
+    let settings = RunSettings::resolve(args, environment)?;
+    let offline = settings.dry_run && settings.given.is_some();
+    // The cluster tells the version and the program its release before anything can be named.
+    let (version, release) = if offline {
+        (None, None)
+    } else {
+        runtime::block_on(async { Ok(versions(&settings).await) })?
+    };
+    let version = settings.given.clone().or(version);
+    let Some(version) = version else {
+        return runtime::block_on(without_a_version(&settings, printer));
+    };
+    if let Some((path, content)) = &settings.docker_config {
+        check_docker_config(path, content, settings.target.host(), Some(&version))?;
+    }
+    let mut placement = settings.placement(&version, release.as_deref())?;
+    let source = &settings.access.source;
+    read_lists(
+        &mut placement.release,
+        source,
+        &args.catalog.live,
+        environment,
+        printer,
+    )?;
+    let relocation = placement.relocation(Some(&settings.target))?;
+    say_about(printer, &placement.release, &relocation);
+    let run = Run {
+        settings: &settings,
+        placement: &placement,
+        relocation: &relocation,
+        printer,
+    };
+    if offline {
+        // Only what the user named: a kubeconfig that is not there must not be in the command.
+        let access = Access {
+            kubeconfig: args.cluster.kubeconfig.iter().cloned().collect(),
+            ..settings.cluster.access.clone()
+        };
+        return run.show(access);
+    }
+    runtime::block_on(run.certify())
+}
+
+async fn versions(settings: &RunSettings) -> (Option<KubeVersion>, Option<String>) {
+    let (cluster, program) = tokio::join!(connect(settings), open(settings));
+    let version = cluster.ok().map(|cluster| cluster.version().clone());
+    (
+        version,
+        program.ok().map(|program| program.version().to_owned()),
+    )
+}
+
+async fn connect(settings: &RunSettings) -> Result<Cluster, ClusterError> {
+    Cluster::connect(&settings.cluster.options).await
+}
+
+async fn open(settings: &RunSettings) -> Result<Program, ProgramError> {
+    let cluster = &settings.cluster;
+    let path = Program::locate(
+        cluster.sonobuoy.as_deref(),
+        &cluster.search_path,
+        &settings.catalog,
+    )?;
+    Program::open(path, cluster.access.clone(), &settings.catalog).await
+}
+
+/// There is no cluster to ask: what is wrong with the rest is told all the same.
+async fn without_a_version(
+    settings: &RunSettings,
+    printer: &Printer,
+) -> anyhow::Result<ExitStatus> {
+    let (cluster, program) = tokio::join!(connect(settings), open(settings));
+    let facts = facts(
+        settings,
+        &cluster,
+        &program,
+        ImageFacts::NotChecked("the Kubernetes version is not known".to_owned()),
+        CredentialFacts::default(),
+    )
+    .await;
+    printer.errors(&ui::preflight(&judge(&facts), printer.style()));
+    printer.say("Nothing was started.");
+    Ok(ExitStatus::Cluster)
+}
+
+async fn facts(
+    settings: &RunSettings,
+    cluster: &Result<Cluster, ClusterError>,
+    program: &Result<Program, ProgramError>,
+    images: ImageFacts,
+    credentials: CredentialFacts,
+) -> PreflightFacts {
+    let namespace = settings.cluster.namespace.as_str();
+    let cluster = match cluster {
+        Ok(cluster) => {
+            let secret = credentials.needs_secret_beforehand();
+            Ok(ClusterFacts::gather(cluster, namespace, secret).await)
+        }
+        Err(error) => Err(Problem::from(error)),
+    };
+    let settled =
+        |flag: &String| flag.starts_with("--dns-") || flag.starts_with("--skip-preflight");
+    PreflightFacts {
+        mode: settings.mode,
+        namespace: namespace.to_owned(),
+        sonobuoy: program
+            .as_ref()
+            .map(|p| p.release().clone())
+            .map_err(Problem::from),
+        cluster,
+        given: settings.given.clone(),
+        window: Window::of(&settings.catalog),
+        images,
+        credentials,
+        dns_is_settled: settings.passthrough.iter().any(settled),
+    }
+}
+
+struct Run<'a> {
+    settings: &'a RunSettings,
+    placement: &'a Placement,
+    relocation: &'a Relocation,
+    printer: &'a Printer,
+}
+
+impl Run<'_> {
+    /// Prints the command and writes the files; contacts nobody.
+    fn show(&self, access: Access) -> anyhow::Result<ExitStatus> {
+        let Self {
+            settings,
+            placement,
+            relocation,
+            printer,
+        } = self;
+        let command = run_files::command(settings, relocation, &placement.release.sets[0], access)?;
+        let written = run_files::files(settings, &placement.release, relocation, &command)?;
+        files::write_all(&written)?;
+        if settings.docker_config.is_some() {
+            printer.warn(DOCKER_CONFIG_WARNING);
+        }
+        printer.document(&(command.shell_line() + "\n"))?;
+        for file in &written {
+            printer.say(&format!("Wrote {}", file.path));
+        }
+        Ok(ExitStatus::Done)
+    }
+
+    async fn certify(&self) -> anyhow::Result<ExitStatus> {
+        let (settings, printer) = (self.settings, self.printer);
+        let (cluster, program) = tokio::join!(connect(settings), open(settings));
+        if settings.mirror && !settings.dry_run {
+            let waits = ImageFacts::NotChecked("they are mirrored first".to_owned());
+            let before = self.facts(&cluster, &program, waits).await?;
+            let findings = judge(&before);
+            if findings.iter().any(|finding| finding.grade == Grade::Fail) {
+                return Ok(self.refuse(&findings, ExitStatus::Cluster));
+            }
+            let mirrored = self.mirror().await?;
+            if mirrored != ExitStatus::Done {
+                printer.say("Nothing was started.");
+                return Ok(mirrored);
+            }
+        }
+        let images = self.images(&cluster).await?;
+        let found = self.facts(&cluster, &program, images).await?;
+        let findings = judge(&found);
+        if findings.iter().any(|finding| finding.grade == Grade::Fail) {
+            let missing =
+                matches!(&found.images, ImageFacts::Checked { missing, .. } if !missing.is_empty());
+            let only_images = missing
+                && findings
+                    .iter()
+                    .filter(|finding| finding.grade == Grade::Fail)
+                    .count()
+                    == 1;
+            let status = if only_images {
+                ExitStatus::Registry
+            } else {
+                ExitStatus::Cluster
+            };
+            return Ok(self.refuse(&findings, status));
+        }
+        for line in ui::preflight(&findings, printer.style()).lines() {
+            printer.say(line);
+        }
+        if settings.dry_run {
+            return self.show(settings.cluster.access.clone());
+        }
+        self.start(&cluster?, &program?).await
+    }
+
+    fn refuse(
+        &self,
+        findings: &[crate::sonobuoy::preflight::Finding],
+        status: ExitStatus,
+    ) -> ExitStatus {
+        self.printer
+            .errors(&ui::preflight(findings, self.printer.style()));
+        self.printer.say("Nothing was started.");
+        status
+    }
+
+    async fn facts(
+        &self,
+        cluster: &Result<Cluster, ClusterError>,
+        program: &Result<Program, ProgramError>,
+        images: ImageFacts,
+    ) -> anyhow::Result<PreflightFacts> {
+        let credentials = run_images::credentials(self.settings, self.relocation).await?;
+        Ok(facts(self.settings, cluster, program, images, credentials).await)
+    }
+
+    async fn images(&self, cluster: &Result<Cluster, ClusterError>) -> anyhow::Result<ImageFacts> {
+        let nodes = match cluster {
+            Ok(cluster) => cluster.nodes().await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let platforms = linux_platforms(&nodes);
+        if platforms.is_empty() {
+            return Ok(ImageFacts::NotChecked(
+                "the cluster's nodes are not known".to_owned(),
+            ));
+        }
+        run_images::images(self.settings, self.relocation, platforms).await
+    }
+
+    /// Brings over whatever is missing, as `mirror` does.
+    async fn mirror(&self) -> anyhow::Result<ExitStatus> {
+        let (settings, printer) = (self.settings, self.printer);
+        let progress = Arc::new(printer.progress(self.placement.release.title()));
+        let cancel = cancel_on_signal(progress.clone());
+        let copying = Copying {
+            source: settings.access.source.clone(),
+            target: settings.access.target.clone(),
+            images: to_copy(std::slice::from_ref(self.relocation)),
+            options: CopyOptions {
+                platforms: self.placement.platforms.clone(),
+                jobs: settings.access.jobs,
+                ..CopyOptions::default()
+            },
+        };
+        let copied = copying.run(progress.clone(), &cancel).await;
+        progress.finish();
+        let (outcome, report) = copied?;
+        printer.errors(&ui::failures(&report.images, printer.style()));
+        printer.say(&if outcome.cancelled {
+            ui::stopped(&report)
+        } else {
+            ui::mirrored(&report)
+        });
+        Ok(reporting::status_of_copy(&outcome))
+    }
+
+    async fn start(&self, cluster: &Cluster, program: &Program) -> anyhow::Result<ExitStatus> {
+        let Self {
+            settings,
+            placement,
+            relocation,
+            printer,
+        } = self;
+        let access = settings.cluster.access.clone();
+        let command = run_files::command(settings, relocation, &placement.release.sets[0], access)?;
+        let written = run_files::files(settings, &placement.release, relocation, &command)?;
+        files::write_all(&written)?;
+        program.launch(&command).await?;
+        printer.say(&format!("Started: {}", command.shell_line()));
+        if settings.detach {
+            printer.say("Next: airbuoy status, or airbuoy status --watch to follow it to its end");
+            return Ok(ExitStatus::Done);
+        }
+        let images: HashSet<Reference> = relocation
+            .pulls()
+            .into_iter()
+            .map(|(_, target)| target)
+            .collect();
+        let following = Following {
+            cluster,
+            program,
+            namespace: &settings.cluster.namespace,
+            images,
+            out_dir: &settings.out_dir,
+        };
+        following.to_its_end(printer).await
     }
 }

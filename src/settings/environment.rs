@@ -34,6 +34,13 @@ impl Environment {
         self.get(name).map(Utf8PathBuf::from)
     }
 
+    /// A variable that holds several paths, such as `KUBECONFIG`; empty ones are left out.
+    pub fn paths(&self, name: &str) -> Option<Vec<Utf8PathBuf>> {
+        let paths = std::env::split_paths(self.get(name)?);
+        let paths = paths.filter_map(|path| Utf8PathBuf::from_path_buf(path).ok());
+        Some(paths.filter(|path| !path.as_str().is_empty()).collect())
+    }
+
     /// The user's home directory.
     pub fn home(&self) -> Option<Utf8PathBuf> {
         self.path("HOME")

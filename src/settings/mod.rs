@@ -2,6 +2,8 @@
 //! what comes out of here was checked before any byte moves.
 
 mod access;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod config;
 mod credentials;
 mod environment;
@@ -18,12 +20,18 @@ mod product;
 mod rehearse;
 mod release;
 mod results;
+#[cfg(feature = "cluster")]
+mod run;
 mod run_script;
 mod source_mirror;
+#[cfg(feature = "cluster")]
+mod status;
 mod submission;
 mod verify;
 
 pub use access::Access;
+#[cfg(feature = "cluster")]
+pub use cluster::ClusterSettings;
 pub use config::ConfigSettings;
 pub use environment::Environment;
 pub use error::SettingsError;
@@ -36,6 +44,10 @@ pub use placement::Placement;
 pub use rehearse::RehearseSettings;
 pub use release::Release;
 pub use results::ResultsSettings;
+#[cfg(feature = "cluster")]
+pub use run::RunSettings;
 pub use run_script::RunScript;
+#[cfg(feature = "cluster")]
+pub use status::{CleanSettings, StatusSettings};
 pub use submission::{NewFolder, Subject, SubmissionSettings};
 pub use verify::VerifySettings;

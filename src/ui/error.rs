@@ -5,6 +5,7 @@ use super::text::hanging;
 use crate::content::Failure;
 use crate::results::ResultsError;
 use crate::settings::SettingsError;
+use crate::sonobuoy::{DockerConfigError, ProgramError, RetrieveError};
 use crate::submission::SubmissionError;
 
 /// `error: …` with every cause on the same line, then `  hint: …` when one of them has one.
@@ -49,6 +50,23 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return failure.hint_text().map(str::to_owned);
     }
     if let Some(error) = cause.downcast_ref::<SettingsError>() {
+        return error.hint();
+    }
+    if let Some(error) = cause.downcast_ref::<DockerConfigError>() {
+        return error.hint();
+    }
+    if let Some(error) = cause.downcast_ref::<ProgramError>() {
+        return error.hint();
+    }
+    if let Some(error) = cause.downcast_ref::<RetrieveError>() {
+        return error.hint();
+    }
+    #[cfg(feature = "cluster")]
+    if let Some(error) = cause.downcast_ref::<crate::cluster::ClusterError>() {
+        return error.hint();
+    }
+    #[cfg(feature = "cluster")]
+    if let Some(error) = cause.downcast_ref::<crate::sonobuoy::CleanError>() {
         return error.hint();
     }
     if let Some(error) = cause.downcast_ref::<ResultsError>() {

@@ -9,6 +9,8 @@ mod plan;
 mod printer;
 mod progress;
 mod results;
+#[cfg(feature = "cluster")]
+mod running;
 mod size;
 mod style;
 mod submission;
@@ -23,6 +25,8 @@ pub use plan::plan_table;
 pub use printer::Printer;
 pub use progress::Progress;
 pub use results::results_table;
+#[cfg(feature = "cluster")]
+pub use running::{preflight, progress_line, run_event, status_table};
 pub use size::{bytes, count, duration};
 pub use style::Style;
 pub use submission::{checks_table, refused};

@@ -73,6 +73,19 @@ impl Printer {
         });
     }
 
+    /// Asks a question that only a person can answer: no without a terminal to read from.
+    pub fn ask(&self, question: &str) -> io::Result<bool> {
+        if !io::stdin().is_terminal() {
+            return Ok(false);
+        }
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "{question} ")?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Prepared error lines; also when quiet. Programs find the same in the report.
     pub fn errors(&self, lines: &str) {
         if !lines.is_empty() && self.progress != ProgressKind::Json {
