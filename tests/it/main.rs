@@ -3,6 +3,8 @@
 
 mod support;
 
+mod bad_products;
+mod broken_folders;
 mod catalogue;
 mod faults;
 mod flags;
@@ -11,8 +13,11 @@ mod layers;
 mod memory;
 mod messages;
 mod mirror;
+mod page;
 mod readme;
 mod rehearse;
+mod results;
 mod resume;
+mod submission;
 mod support_works;
 mod verify;
