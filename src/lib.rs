@@ -12,11 +12,14 @@ pub mod oci;
 pub mod catalog;
 pub mod content;
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod registry;
 pub mod relocate;
 pub mod results;
 pub mod server;
 
+pub mod live;
 pub mod rehearsal;
 pub mod transfer;
 

@@ -31,13 +31,8 @@ impl Catalog {
             return Err(unknown());
         };
 
-        let mut notices = Vec::new();
+        let mut notices: Vec<String> = dropped_suffix(requested).into_iter().collect();
         let upstream = requested.without_vendor_suffix();
-        if let Some(suffix) = requested.vendor_suffix() {
-            notices.push(format!(
-                "{requested}: the vendor suffix {suffix} is dropped, upstream's images are those of {upstream}"
-            ));
-        }
         let version = match upstream.patch() {
             Some(_) => upstream,
             None => newest.clone(),
@@ -61,6 +56,47 @@ impl Catalog {
             notices,
         })
     }
+
+    /// Whether the list of `requested` is known by itself: nothing has to stand for it.
+    pub fn knows(&self, requested: &KubeVersion) -> bool {
+        let upstream = requested.without_vendor_suffix();
+        match upstream.patch() {
+            Some(_) => self.read_in_full().any(|known| *known == upstream),
+            None => self
+                .minors
+                .contains_key(&(upstream.major(), upstream.minor())),
+        }
+    }
+
+    /// What can be said of a release whose list is not known: its own version and conformance
+    /// image, and, until it is read elsewhere, keys and list of the newest minor at or below it;
+    /// `listed_as` says of which release. A version below every known one is an error.
+    pub fn assume(&self, requested: &KubeVersion) -> Result<ImageSet, CatalogError> {
+        let minor = (requested.major(), requested.minor());
+        let nearest = match self.minors.range(..=minor).next_back() {
+            Some((&below, _)) if below != minor => {
+                self.resolve(&KubeVersion::minor_release(below.0, below.1))?
+            }
+            _ => self.resolve(requested)?,
+        };
+        let version = requested.without_vendor_suffix();
+        Ok(ImageSet {
+            requested: requested.clone(),
+            conformance_image: nearest.conformance_image.with_tag(&version.to_string()),
+            version,
+            notices: dropped_suffix(requested).into_iter().collect(),
+            ..nearest
+        })
+    }
+}
+
+/// What is said of a vendor's version.
+fn dropped_suffix(requested: &KubeVersion) -> Option<String> {
+    let suffix = requested.vendor_suffix()?;
+    let upstream = requested.without_vendor_suffix();
+    Some(format!(
+        "{requested}: the vendor suffix {suffix} is dropped, upstream's images are those of {upstream}"
+    ))
 }
 
 /// Why the list of `listed_as` stands for `version`.
@@ -157,6 +193,37 @@ mod tests {
             );
             assert!(set.notices.concat().contains(notice), "{:?}", set.notices);
         }
+    }
+
+    #[test]
+    fn keys_of_what_is_not_known_are_those_below() {
+        let catalog = Catalog::embedded();
+        for (asked, known, version, listed_as) in [
+            ("v1.36.1", true, "v1.36.1", "v1.36.1"),
+            ("v1.36.1+k3s1", true, "v1.36.1", "v1.36.1"),
+            ("v1.36.9", false, "v1.36.9", "v1.36.3"),
+            ("v1.99.0", false, "v1.99.0", "v1.37.2"),
+            ("v1.38.0-rc.1", false, "v1.38.0-rc.1", "v1.37.2"),
+            ("v2.0.0+x1", false, "v2.0.0", "v1.37.2"),
+        ] {
+            let version_asked = asked.parse().expect("a version");
+            assert_eq!(catalog.knows(&version_asked), known, "{asked}");
+            let set = catalog.assume(&version_asked).expect(asked);
+            assert_eq!(set.version.to_string(), version);
+            assert_eq!(set.listed_as.to_string(), listed_as);
+            let conformance = format!("registry.k8s.io/conformance:{version}");
+            assert_eq!(set.conformance_image.to_string(), conformance);
+            assert_eq!(set.notices.len(), usize::from(asked.contains('+')));
+        }
+        assert!(catalog.knows(&"1.36".parse().expect("a version")));
+        assert!(!catalog.knows(&"1.99".parse().expect("a version")));
+        let error = catalog.assume(&"1.16.3".parse().expect("a version"));
+        assert!(
+            error
+                .expect_err("below all")
+                .to_string()
+                .contains("1.17 to")
+        );
     }
 
     #[test]

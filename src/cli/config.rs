@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::{CatalogArgs, NamingArgs, ReleaseArgs, SelectionArgs};
+use super::{CatalogArgs, LiveSourceArgs, NamingArgs, ReleaseArgs, SelectionArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -12,7 +12,7 @@ Examples:
 Writes custom-repo-config.yaml and sonobuoy-run.sh. It takes the image flags of mirror, so that
 one set of flags serves both; what they leave out is still named in the files.";
 
-/// Write the config files of a private registry, without copying; no network.
+/// Write the config files of a private registry; no copying, no network without --live.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ConfigArgs {
@@ -32,6 +32,9 @@ pub struct ConfigArgs {
     /// Layout of the names.
     #[command(flatten)]
     pub naming: NamingArgs,
+    /// Where --live reads.
+    #[command(flatten)]
+    pub source: LiveSourceArgs,
 
     /// Write the files to DIR; several versions get a folder each.
     #[arg(

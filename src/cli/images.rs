@@ -1,14 +1,15 @@
 //! `airbuoy images`.
 
-use super::{CatalogArgs, ListFormat, NamingArgs, ReleaseArgs, SelectionArgs};
+use super::{CatalogArgs, ListFormat, LiveSourceArgs, NamingArgs, ReleaseArgs, SelectionArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
   airbuoy images --kubernetes-version v1.36.1
   airbuoy images --kubernetes-version 1.36 --to registry.example.com/k8s -o json
-  airbuoy images --kubernetes-version v1.36.1 --conformance-only -o name";
+  airbuoy images --kubernetes-version v1.36.1 --conformance-only -o name
+  airbuoy images --kubernetes-version v1.38.0 --live";
 
-/// List what a Kubernetes version needs, and where it goes; no network.
+/// List what a Kubernetes version needs, and where it goes; no network without --live.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ImagesArgs {
@@ -34,6 +35,9 @@ pub struct ImagesArgs {
     /// Layout of the names.
     #[command(flatten)]
     pub naming: NamingArgs,
+    /// Where --live reads.
+    #[command(flatten)]
+    pub source: LiveSourceArgs,
 
     /// Print the list as FORMAT: table, json, yaml or name.
     #[arg(

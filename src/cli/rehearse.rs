@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::{AccessArgs, CatalogArgs, FormatArgs, NamingArgs, SelectionArgs};
+use super::{AccessArgs, CatalogArgs, FormatArgs, LiveMirrorArgs, NamingArgs, SelectionArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -39,6 +39,9 @@ pub struct RehearseArgs {
     /// Layout of the names.
     #[command(flatten)]
     pub naming: NamingArgs,
+    /// Where --live reads.
+    #[command(flatten)]
+    pub source: LiveMirrorArgs,
     /// Login, TLS, concurrency.
     #[command(flatten)]
     pub access: AccessArgs,

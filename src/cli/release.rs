@@ -2,6 +2,8 @@
 
 use camino::Utf8PathBuf;
 
+use super::LiveArgs;
+
 /// `--kubernetes-version` where it must be given.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Release")]
@@ -20,7 +22,7 @@ pub struct ReleaseArgs {
     pub kubernetes_version: Vec<String>,
 }
 
-/// `--sonobuoy-version`, `--catalog`.
+/// `--sonobuoy-version`, `--catalog`, `--live`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Release")]
 pub struct CatalogArgs {
@@ -36,4 +38,8 @@ pub struct CatalogArgs {
     /// Read the image lists from DIR instead of the built-in ones.
     #[arg(long, env = "AIRBUOY_CATALOG", value_name = "DIR", hide_env = true)]
     pub catalog: Option<Utf8PathBuf>,
+
+    /// Lists that no catalogue has.
+    #[command(flatten)]
+    pub live: LiveArgs,
 }

@@ -42,7 +42,7 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List what a Kubernetes version needs, and where it goes; no network.
+    /// List what a Kubernetes version needs, and where it goes; no network without --live.
     Images(Box<ImagesArgs>),
     /// Copy the images into a private registry, then write the config files.
     Mirror(Box<MirrorArgs>),
@@ -50,7 +50,7 @@ pub enum Command {
     ///
     /// Every manifest is fetched and hashed, and every blob asked for with its size.
     Verify(Box<VerifyArgs>),
-    /// Write the config files of a private registry, without copying; no network.
+    /// Write the config files of a private registry; no copying, no network without --live.
     Config(Box<ConfigArgs>),
     /// Walk the whole path with small stand-in images, before 10 GB do.
     ///

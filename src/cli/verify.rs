@@ -3,7 +3,9 @@
 use camino::Utf8PathBuf;
 use clap::builder::BoolishValueParser;
 
-use super::{AccessArgs, CatalogArgs, FormatArgs, NamingArgs, ReleaseArgs, SelectionArgs};
+use super::{
+    AccessArgs, CatalogArgs, FormatArgs, LiveMirrorArgs, NamingArgs, ReleaseArgs, SelectionArgs,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -45,6 +47,9 @@ pub struct VerifyArgs {
     /// Layout of the names.
     #[command(flatten)]
     pub naming: NamingArgs,
+    /// Where --live reads.
+    #[command(flatten)]
+    pub source: LiveMirrorArgs,
     /// Login, TLS, concurrency.
     #[command(flatten)]
     pub access: AccessArgs,

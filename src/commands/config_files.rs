@@ -10,7 +10,7 @@ use super::files::NewFile;
 use crate::catalog::ImageSet;
 use crate::relocate::Relocation;
 use crate::settings::Release;
-use crate::sonobuoy::{Mode, RunCommand};
+use crate::sonobuoy::{Access, Mode, RunCommand};
 use crate::ui::count;
 
 const REPO_CONFIG: &str = "custom-repo-config.yaml";
@@ -99,6 +99,10 @@ pub(super) fn run_command(relocation: &Relocation, set: &ImageSet) -> anyhow::Re
         repo_config: REPO_CONFIG.into(),
         docker_config: None,
         timeout: TIMEOUT,
+        namespace: None,
+        namespace_exists: false,
+        access: Access::default(),
+        passthrough: Vec::new(),
     })
 }
 

@@ -3,18 +3,28 @@
 use std::collections::HashSet;
 
 use super::ExitStatus;
+use super::live_lists::read_lists;
 use super::notices::say_about;
 use crate::cli::{ImagesArgs, ListFormat};
 use crate::relocate::Row;
-use crate::settings::ImagesSettings;
+use crate::settings::{Environment, ImagesSettings, live_source};
 use crate::ui::{Printer, images_summary, images_table};
 
-pub(super) fn run(args: &ImagesArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+pub(super) fn run(
+    args: &ImagesArgs,
+    environment: &Environment,
+    printer: &Printer,
+) -> anyhow::Result<ExitStatus> {
     let ImagesSettings {
-        placement,
+        mut placement,
         target,
         output,
     } = ImagesSettings::resolve(args)?;
+    if !placement.release.unread.is_empty() {
+        let source = live_source(&args.source, environment)?;
+        let live = &args.catalog.live;
+        read_lists(&mut placement.release, &source, live, environment, printer)?;
+    }
     let relocation = placement.relocation(target.as_ref())?;
     let rows = relocation.rows();
     printer.document(&match output {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::config_files::ConfigFiles;
 use super::copying::{Copying, images, shared_names};
 use super::interrupt::cancel_on_signal;
+use super::live_lists::read_lists;
 use super::notices::say_about;
 use super::{ExitStatus, files, reporting, runtime};
 use crate::cli::{Format, MirrorArgs};
@@ -18,7 +19,14 @@ pub(super) fn run(
     environment: &Environment,
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let settings = MirrorSettings::resolve(args, environment)?;
+    let mut settings = MirrorSettings::resolve(args, environment)?;
+    read_lists(
+        &mut settings.placement.release,
+        &settings.access.source,
+        &args.catalog.live,
+        environment,
+        printer,
+    )?;
     let placement = &settings.placement;
     let targets = std::iter::once(&settings.target).chain(&settings.also);
     let relocations = targets

@@ -10,6 +10,7 @@ mod images;
 mod interrupt;
 #[cfg(test)]
 mod journey_tests;
+mod live_lists;
 mod man;
 mod mirror;
 mod notices;

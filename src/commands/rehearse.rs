@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use super::config_files::{ConfigFiles, run_command};
 use super::copying::{Copying, images};
 use super::interrupt::cancel_on_signal;
+use super::live_lists::read_lists;
 use super::notices::say_about;
 use super::rehearsal_end::{remove, verified};
 use super::{ExitStatus, files, reporting, runtime};
@@ -30,7 +31,14 @@ pub(super) fn run(
     environment: &Environment,
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let settings = RehearseSettings::resolve(args, environment)?;
+    let mut settings = RehearseSettings::resolve(args, environment)?;
+    read_lists(
+        &mut settings.placement.release,
+        &settings.access.source,
+        &args.catalog.live,
+        environment,
+        printer,
+    )?;
     runtime::block_on(rehearse(&settings, printer))
 }
 

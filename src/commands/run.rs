@@ -30,10 +30,10 @@ fn dispatch(
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
     match command {
-        Command::Images(args) => images::run(&args, printer),
+        Command::Images(args) => images::run(&args, environment, printer),
         Command::Mirror(args) => mirror::run(&args, environment, printer),
         Command::Verify(args) => verify::run(&args, environment, printer),
-        Command::Config(args) => config::run(&args, printer),
+        Command::Config(args) => config::run(&args, environment, printer),
         Command::Rehearse(args) => rehearse::run(&args, environment, printer),
         Command::Results(args) => results::run(&args, printer),
         Command::Submission(args) => submission::run(&args, environment, printer),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::interrupt::cancel_on_signal;
+use super::live_lists::read_lists;
 use super::notices::say_about;
 use super::{ExitStatus, reporting, runtime};
 use crate::cli::VerifyArgs;
@@ -18,7 +19,14 @@ pub(super) fn run(
     environment: &Environment,
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let settings = VerifySettings::resolve(args, environment)?;
+    let mut settings = VerifySettings::resolve(args, environment)?;
+    read_lists(
+        &mut settings.placement.release,
+        &settings.access.source,
+        &args.catalog.live,
+        environment,
+        printer,
+    )?;
     let relocation = settings.placement.relocation(Some(&settings.target))?;
     say_about(printer, &settings.placement.release, &relocation);
     let checks = checks(&relocation, &settings, printer);

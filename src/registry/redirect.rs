@@ -38,7 +38,7 @@ pub(super) fn target(from: &Url, headers: &HeaderMap) -> Result<Url, Trouble> {
 ///
 /// A proxy that ends TLS makes registries name `http://` URLs of the same host: those are
 /// upgraded. Any other step down to http is refused, and so is an IP address inside a network
-/// that is not the registry's own.
+/// for a registry that is not inside one itself.
 pub(super) fn upload(from: &Url, headers: &HeaderMap) -> Result<Url, Trouble> {
     let mut next = location(from, headers)?;
     if from.scheme() == "https" && next.scheme() == "http" {
@@ -53,7 +53,7 @@ pub(super) fn upload(from: &Url, headers: &HeaderMap) -> Result<Url, Trouble> {
             let _ = next.set_port(from.port());
         }
     }
-    if next.host_str() != from.host_str() && is_inner(&next) {
+    if is_inner(&next) && !is_inner(from) {
         return Err(refused(from, &next, "an address inside a network"));
     }
     Ok(next)
@@ -142,7 +142,7 @@ mod tests {
         );
         let plain = "http://10.0.0.5:5000/v2/a/blobs/uploads/";
         assert!(upload_at(plain, "http://10.0.0.5:5001/u").is_some());
-        assert!(upload_at(plain, "http://10.0.0.6:5000/u").is_none());
+        assert!(upload_at(plain, "http://10.0.0.6:5000/u").is_some());
     }
 
     #[test]

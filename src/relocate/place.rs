@@ -18,10 +18,7 @@ pub(super) fn conformance(
     target: &TargetPrefix,
     set: &ImageSet,
 ) -> Result<Reference, RelocateError> {
-    target.join(&format!(
-        "conformance:{}",
-        set.conformance_image.reference()
-    ))
+    target.join(&format!("conformance:{}", set.version))
 }
 
 /// `TARGET/sonobuoy/sonobuoy:v0.57.5`.

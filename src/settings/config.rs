@@ -28,6 +28,7 @@ impl ConfigSettings {
             catalog,
             selection,
             naming,
+            source: _,
             out_dir: dir,
         } = args;
         Ok(Self {

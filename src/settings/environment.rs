@@ -45,6 +45,12 @@ impl Environment {
             .or_else(|| Some(self.home()?.join(".config")))
     }
 
+    /// `$XDG_CACHE_HOME`, else `~/.cache`.
+    pub fn cache_home(&self) -> Option<Utf8PathBuf> {
+        self.path("XDG_CACHE_HOME")
+            .or_else(|| Some(self.home()?.join(".cache")))
+    }
+
     /// The directories of `PATH`.
     pub fn search_path(&self) -> Vec<Utf8PathBuf> {
         self.get("PATH").map_or_else(Vec::new, |path| {

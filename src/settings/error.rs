@@ -57,6 +57,15 @@ pub enum SettingsError {
         /// What is wrong, and what was expected.
         reason: String,
     },
+    /// Nothing says where to keep what is read once.
+    #[error("there is no cache folder: neither XDG_CACHE_HOME nor HOME is set")]
+    NoCacheDir,
+    /// The list of a release is not there yet.
+    #[error("the image list of Kubernetes {version} was not read: --live does not work here")]
+    Unread {
+        /// Which release.
+        version: String,
+    },
     /// Files cannot be written where they should go.
     #[error("{flag} {path}: cannot write there: {source}")]
     NotWritable {
@@ -85,8 +94,11 @@ impl SettingsError {
                 "give {flag} a place that you may write to; nothing was contacted yet"
             )),
             Self::Catalog(CatalogError::UnknownVersion { .. }) => Some(
-                "a newer airbuoy may know it; or give a folder of lists with --catalog".to_owned(),
+                "a newer airbuoy may know it; --live reads the list out of the release's conformance \
+                 image; --catalog takes a folder of lists"
+                    .to_owned(),
             ),
+            Self::NoCacheDir => Some("name one with --cache-dir".to_owned()),
             Self::Product(error) => error.hint().map(str::to_owned),
             _ => None,
         }
@@ -106,7 +118,9 @@ impl SettingsError {
             | Self::Relocate(_)
             | Self::Product(_)
             | Self::Value { .. }
-            | Self::Content { .. } => false,
+            | Self::Content { .. }
+            | Self::NoCacheDir
+            | Self::Unread { .. } => false,
         }
     }
 }

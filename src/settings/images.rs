@@ -25,6 +25,7 @@ impl ImagesSettings {
             selection,
             to,
             naming,
+            source: _,
             output,
         } = args;
         Ok(Self {

@@ -32,7 +32,8 @@ pub(super) fn new_file(
     Ok(Some(path.to_owned()))
 }
 
-fn try_directory(flag: &'static str, path: &Utf8Path) -> Result<(), SettingsError> {
+/// Makes a directory and tries whether files can be written there.
+pub(super) fn try_directory(flag: &'static str, path: &Utf8Path) -> Result<(), SettingsError> {
     fs::create_dir_all(path)
         .and_then(|()| tempfile::tempfile_in(path))
         .map(drop)

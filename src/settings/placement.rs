@@ -61,7 +61,15 @@ impl Placement {
 
     /// Where everything goes under `target`; without one only the list.
     pub fn relocation(&self, target: Option<&TargetPrefix>) -> Result<Relocation, SettingsError> {
-        let Release { sets, sonobuoy } = &self.release;
+        let Release {
+            sets,
+            unread,
+            sonobuoy,
+        } = &self.release;
+        if let Some(&index) = unread.first() {
+            let version = sets[index].version.to_string();
+            return Err(SettingsError::Unread { version });
+        }
         Ok(Relocation::new(
             sets,
             sonobuoy,

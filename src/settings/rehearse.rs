@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use super::out_dir::{out_dir, report_file};
 use super::placement::{Placement, target};
 use super::{Access, Environment, SettingsError};
-use crate::cli::{Format, FormatArgs, RehearseArgs};
+use crate::cli::{Format, FormatArgs, LiveMirrorArgs, RehearseArgs};
 use crate::relocate::TargetPrefix;
 
 /// Resolved settings.
@@ -34,6 +34,7 @@ impl RehearseSettings {
             catalog,
             selection,
             naming,
+            source: LiveMirrorArgs { source_mirror },
             access,
             out_dir: dir,
             format: FormatArgs { output, report },
@@ -50,7 +51,7 @@ impl RehearseSettings {
         Ok(Self {
             placement: Placement::resolve(kubernetes_version, catalog, selection, naming)?,
             target: to.as_deref().map(target).transpose()?,
-            access: Access::resolve(access, &[], environment)?,
+            access: Access::resolve(access, source_mirror, environment)?,
             out_dir: dir.as_deref().map(out_dir).transpose()?,
             output: *output,
             report: report_file(report.as_deref())?,

@@ -6,7 +6,7 @@ use super::expected::{Expected, expected};
 use super::out_dir::report_file;
 use super::placement::{Placement, target};
 use super::{Access, Environment, SettingsError};
-use crate::cli::{Format, FormatArgs, ReleaseArgs, VerifyArgs};
+use crate::cli::{Format, FormatArgs, LiveMirrorArgs, ReleaseArgs, VerifyArgs};
 use crate::relocate::TargetPrefix;
 
 /// Resolved settings.
@@ -39,13 +39,14 @@ impl VerifySettings {
             catalog,
             selection,
             naming,
+            source: LiveMirrorArgs { source_mirror },
             access,
             format: FormatArgs { output, report },
         } = args;
         Ok(Self {
             placement: Placement::resolve(kubernetes_version, catalog, selection, naming)?,
             target: target(to)?,
-            access: Access::resolve(access, &[], environment)?,
+            access: Access::resolve(access, source_mirror, environment)?,
             deep: *deep,
             expected: against.as_deref().map(expected).transpose()?,
             output: *output,

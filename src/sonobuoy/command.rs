@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use super::program::Access;
+use crate::kube_version::KubeVersion;
 use crate::oci::Reference;
 
 /// Which tests sonobuoy runs: its `--mode`.
@@ -16,6 +18,8 @@ pub enum Mode {
     CertifiedConformance,
     /// One test that takes seconds: proves that the images can be pulled.
     Quick,
+    /// Every conformance test that leaves the cluster's other work alone. Cannot be certified.
+    NonDisruptiveConformance,
 }
 
 impl Mode {
@@ -24,6 +28,7 @@ impl Mode {
         match self {
             Self::CertifiedConformance => "certified-conformance",
             Self::Quick => "quick",
+            Self::NonDisruptiveConformance => "non-disruptive-conformance",
         }
     }
 }
@@ -50,6 +55,14 @@ pub struct RunCommand {
     pub docker_config: Option<Utf8PathBuf>,
     /// `--timeout`: after it sonobuoy gives the run up. Whole seconds.
     pub timeout: Duration,
+    /// `--namespace`; none for sonobuoy's own default, `sonobuoy`.
+    pub namespace: Option<String>,
+    /// The namespace was made beforehand, with a pull secret in it: sonobuoy is told not to mind.
+    pub namespace_exists: bool,
+    /// `--kubeconfig` and `--context`.
+    pub access: Access,
+    /// More flags, checked by [`check_passthrough`](super::check_passthrough).
+    pub passthrough: Vec<String>,
 }
 
 impl RunCommand {
@@ -57,6 +70,15 @@ impl RunCommand {
     /// after a flag that changes the same settings.
     pub fn args(&self) -> Vec<String> {
         let mut args = vec!["run".to_owned()];
+        args.extend(self.flags().into_iter().flatten());
+        args
+    }
+
+    /// The arguments that show what would be created, without a cluster: `sonobuoy gen`. The
+    /// version comes first, because one behind the images would change them.
+    pub fn gen_args(&self, version: &KubeVersion) -> Vec<String> {
+        let mut args = vec!["gen".to_owned(), "--kubernetes-version".to_owned()];
+        args.push(version.without_vendor_suffix().to_string());
         args.extend(self.flags().into_iter().flatten());
         args
     }
@@ -107,6 +129,14 @@ impl RunCommand {
             flags.push(pair("--e2e-docker-config-file", docker_config));
         }
         flags.push(vec![format!("--timeout={}", self.timeout.as_secs())]);
+        if let Some(namespace) = &self.namespace {
+            flags.push(pair("--namespace", namespace));
+        }
+        if self.namespace_exists {
+            flags.push(vec!["--skip-preflight=existingnamespace".to_owned()]);
+        }
+        flags.extend(self.access.flags().chunks(2).map(<[String]>::to_vec));
+        flags.extend(self.passthrough.iter().map(|word| vec![word.clone()]));
         flags
     }
 }
@@ -137,6 +167,10 @@ mod tests {
             repo_config: "custom-repo-config.yaml".into(),
             docker_config: Some("docker-config.json".into()),
             timeout: Duration::from_hours(12),
+            namespace: None,
+            namespace_exists: false,
+            access: Access::default(),
+            passthrough: Vec::new(),
         }
     }
 
@@ -161,6 +195,49 @@ mod tests {
         assert_eq!(args[..2], ["run", "--mode=quick"]);
         assert_eq!(args.len(), 11);
         assert!(!bare.shell_line().contains("docker-config"));
+    }
+
+    #[test]
+    fn the_cluster_and_the_passed_on_flags_come_last() {
+        let command = RunCommand {
+            namespace: Some("conf".to_owned()),
+            namespace_exists: true,
+            access: Access {
+                kubeconfig: vec!["/k/config".into()],
+                context: Some("prod a".to_owned()),
+                in_cluster: false,
+            },
+            passthrough: vec!["--dns-namespace".to_owned(), "openshift-dns".to_owned()],
+            mode: Mode::NonDisruptiveConformance,
+            ..command()
+        };
+        assert!(command.shell_line().ends_with(
+            " --timeout=43200 --namespace conf --skip-preflight=existingnamespace \
+             --kubeconfig /k/config --context 'prod a' --dns-namespace openshift-dns"
+        ));
+        assert_eq!(command.args()[3], "--mode=non-disruptive-conformance");
+        // Several files go by the environment, a service account by none of both.
+        let several = Access {
+            kubeconfig: vec!["/a".into(), "/b".into()],
+            ..Access::default()
+        };
+        assert_eq!(several.flags(), [""; 0]);
+        let pod = Access {
+            in_cluster: true,
+            ..command.access
+        };
+        assert_eq!(pod.flags(), [""; 0]);
+    }
+
+    #[test]
+    fn gen_has_the_version_before_everything_else() {
+        let version = "v1.36.3+k3s1".parse().expect("a version");
+        let args = command().gen_args(&version);
+        assert_eq!(
+            args[..4],
+            ["gen", "--kubernetes-version", "v1.36.3", "--config"]
+        );
+        assert_eq!(args[3..], command().args()[1..]);
     }
 
     #[test]

@@ -6,10 +6,13 @@ mod support;
 mod bad_products;
 mod broken_folders;
 mod catalogue;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod faults;
 mod flags;
 mod kinds;
 mod layers;
+mod live;
 mod memory;
 mod messages;
 mod mirror;
@@ -18,6 +21,8 @@ mod readme;
 mod rehearse;
 mod results;
 mod resume;
+#[cfg(feature = "cluster")]
+mod sonobuoy;
 mod submission;
 mod support_works;
 mod verify;

@@ -4,9 +4,14 @@
 pub(crate) mod access_log;
 pub(crate) mod airbuoy;
 pub(crate) mod content;
+#[cfg(feature = "cluster")]
+pub(crate) mod fake_cluster;
+#[cfg(feature = "cluster")]
+pub(crate) mod fake_sonobuoy;
 pub(crate) mod faulty;
 pub(crate) mod http;
 pub(crate) mod images;
+pub(crate) mod layer;
 pub(crate) mod peers;
 pub(crate) mod push;
 pub(crate) mod registry;

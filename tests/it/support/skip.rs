@@ -47,3 +47,9 @@ pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
         .find(|path| path.is_file())
         .ok_or_else(|| format!("`{name}` is not installed"))
 }
+
+/// The program that the variable `name` names; else why the test is skipped.
+pub(crate) fn named(name: &str) -> Result<PathBuf, String> {
+    let path = std::env::var_os(name).map(PathBuf::from);
+    path.ok_or_else(|| format!("{name} names no program"))
+}
