@@ -47,7 +47,6 @@ fn write(
     };
     tell(&report, settings.output, printer)?;
     if let Some(path) = written {
-        let path = path.strip_prefix("./").unwrap_or(&path);
         printer.say(&format!("Wrote {path}/: {}", FILES.join(", ")));
     }
     Ok(finish(&report, "nothing was written", printer))

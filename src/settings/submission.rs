@@ -98,7 +98,8 @@ impl SubmissionSettings {
                     run_script: RunScript::find(run_script.as_deref(), tarball)?,
                     show_registry: *show_registry,
                     release: release.transpose()?,
-                    out_dir: out_dir.clone(),
+                    // Shown in messages, where a ./ in front says nothing.
+                    out_dir: out_dir.strip_prefix(".").unwrap_or(out_dir).to_owned(),
                     tarball: tarball.clone(),
                 }))
             }

@@ -25,7 +25,6 @@ pub fn results_table(summary: &Summary) -> String {
 
 fn facts(summary: &Summary) -> String {
     let (tests, sonobuoy) = (&summary.tests, &summary.sonobuoy);
-    let ran = summary.sonobuoy.total > 0 || !summary.ran.is_empty();
     let counts = format!(
         "{} passed, {} failed, {} not selected",
         tests.passed, tests.failed, tests.skipped
@@ -43,7 +42,10 @@ fn facts(summary: &Summary) -> String {
         ("Reason", summary.reason.clone()),
         ("Next", summary.hint.map(str::to_owned)),
         ("Tests", has_tests.then_some(counts)),
-        ("By sonobuoy's count", ran.then_some(theirs)),
+        (
+            "By sonobuoy's count",
+            (sonobuoy.total > 0).then_some(theirs),
+        ),
         ("Complete", Some(whole.to_owned())),
         (
             "Dry run",

@@ -12,7 +12,13 @@ use crate::submission::{Check, CheckOutcome, CheckReport, FILES};
 pub fn checks_table(report: &CheckReport) -> String {
     let mut text = String::new();
     if let Some(folder) = &report.folder {
-        let _ = writeln!(text, "{}/  {}\n", hanging(folder), FILES.join("  "));
+        let files = if report.accepted {
+            FILES.join("  ")
+        } else {
+            String::new()
+        };
+        let line = format!("{}/  {files}", hanging(folder));
+        let _ = writeln!(text, "{}\n", line.trim_end());
     }
     let mut table = Table::new(&["NO", "RESULT", "CHECK"]);
     let mut told: Vec<&str> = Vec::new();

@@ -3,6 +3,8 @@
 
 mod support;
 
+mod bad_products;
+mod broken_folders;
 mod catalogue;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -14,10 +16,13 @@ mod live;
 mod memory;
 mod messages;
 mod mirror;
+mod page;
 mod readme;
 mod rehearse;
+mod results;
 mod resume;
 #[cfg(feature = "cluster")]
 mod sonobuoy;
+mod submission;
 mod support_works;
 mod verify;
