@@ -93,7 +93,7 @@ pub struct RunArgs {
     pub image_pull_secret: Option<String>,
     /// Login with which all pods pull, those of tests too; Kubernetes 1.27 and newer.
     ///
-    /// It lands in clear in ConfigMaps and in the results, so it may hold TARGET's login only.
+    /// It lands in clear in config maps and in the results, so it may hold TARGET's login only.
     #[arg(
         long,
         env = "AIRBUOY_E2E_DOCKER_CONFIG_FILE",

@@ -19,7 +19,7 @@ use crate::sonobuoy::{
 use crate::ui::{self, Printer};
 
 /// Counts are told at most this often, unless a test fails.
-const TOLD_EVERY: Duration = Duration::from_secs(60);
+const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// What is followed.
 pub(super) struct Following<'a> {
@@ -33,7 +33,7 @@ pub(super) struct Following<'a> {
 
 impl Following<'_> {
     /// Follows the run, retrieves its results and says what they say.
-    pub(super) async fn to_its_end(self, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    pub(super) async fn run(self, printer: &Printer) -> anyhow::Result<ExitStatus> {
         let stop = CancellationToken::new();
         let stopping = stop.clone();
         tokio::spawn(async move {
@@ -44,7 +44,7 @@ impl Following<'_> {
         let mut counts = Counts::default();
         let options = WatchOptions::new(self.namespace, self.images.clone());
         let end = watch(self.cluster, &options, &stop, |event| {
-            tell(&event, &mut counts, printer)
+            tell(&event, &mut counts, printer);
         });
         match end.await {
             WatchEnd::Over(status) => self.judge(&status, printer).await,

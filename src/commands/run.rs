@@ -310,6 +310,6 @@ impl Run<'_> {
             images,
             out_dir: &settings.out_dir,
         };
-        following.to_its_end(printer).await
+        following.run(printer).await
     }
 }

@@ -40,7 +40,7 @@ async fn status(settings: &StatusSettings, printer: &Printer) -> anyhow::Result<
             images: HashSet::new(),
             out_dir: &settings.out_dir,
         };
-        return following.to_its_end(printer).await;
+        return following.run(printer).await;
     }
     let Some(aggregator) = cluster.aggregator(namespace).await? else {
         printer.warn(&format!(
@@ -61,7 +61,7 @@ async fn status(settings: &StatusSettings, printer: &Printer) -> anyhow::Result<
     };
     match settings.output {
         Format::Json => {
-            printer.document(&json(namespace, &aggregator.phase, &status, progress)?)?
+            printer.document(&json(namespace, &aggregator.phase, &status, progress)?)?;
         }
         Format::Table => printer.document(&ui::status_table(&status))?,
     }

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(progress_line(&progress), None);
         progress.total = Some(446);
         progress.passed = 213;
-        progress.left = Some(Duration::from_secs(48 * 60));
+        progress.left = Some(Duration::from_mins(48));
         assert_eq!(
             progress_line(&progress).as_deref(),
             Some("213 of 446 passed, 0 failed, about 48 min left")

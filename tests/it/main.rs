@@ -7,6 +7,8 @@ mod bad_products;
 mod broken_folders;
 mod catalogue;
 #[cfg(feature = "cluster")]
+#[cfg(feature = "cluster")]
+mod certify;
 mod cluster;
 mod faults;
 mod flags;
