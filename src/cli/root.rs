@@ -9,18 +9,19 @@ const AFTER_HELP: &str = "\
 Examples:
   airbuoy images --kubernetes-version v1.36.1
   airbuoy mirror registry.example.com/k8s --kubernetes-version v1.36.1
+  airbuoy run registry.example.com/k8s
   airbuoy rehearse
 
 TARGET is HOST[:PORT][/PREFIX]. Every flag has an environment variable, AIRBUOY_… in capitals:
 AIRBUOY_KUBERNETES_VERSION for --kubernetes-version.
 
-Exit codes: 0 done, 1 the check said no, 2 wrong usage, 3 a registry or the network,
-4 this machine, 130 interrupted.";
+Exit codes: 0 done, 1 the check or the tests said no, 2 wrong usage, 3 a registry or the network,
+4 this machine, 5 sonobuoy or the cluster, 130 interrupted.";
 
-/// Mirror the Kubernetes conformance images into a private registry.
+/// Mirror, run and submit Kubernetes conformance on clusters without internet.
 ///
-/// From a Kubernetes version to a filled private registry and the files that make a conformance
-/// run use it, with one program and no Docker daemon.
+/// From a Kubernetes version to a filled private registry, a conformance run that uses it and its
+/// CNCF submission, with one program and no Docker daemon.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "airbuoy",

@@ -25,7 +25,7 @@ struct Site {
     cluster: Arc<FakeCluster>,
     sonobuoy: FakeSonobuoy,
     target: Registry,
-    _upstream: Registry,
+    upstream: Registry,
     mirrors: String,
 }
 
@@ -47,7 +47,7 @@ impl Site {
             cluster,
             sonobuoy: FakeSonobuoy::new(),
             target: Registry::start(options)?,
-            _upstream: upstream,
+            upstream,
             mirrors,
         })
     }
@@ -79,6 +79,10 @@ impl Site {
 
     /// Lets the run end with these results as soon as it has begun.
     fn will_bring(&self, run: &Run, passed: bool) -> Ending {
+        self.cluster_will_bring(&self.cluster, run, passed)
+    }
+
+    fn cluster_will_bring(&self, cluster: &Arc<FakeCluster>, run: &Run, passed: bool) -> Ending {
         let bytes = run.gzip();
         let path = self.airbuoy.file("at-the-aggregator/results.tar.gz", "");
         std::fs::write(&path, &bytes).expect("a writable folder");
@@ -91,7 +95,7 @@ impl Site {
             "tar-info": {"name": TARBALL, "created": "2026-11-23T12:04:00Z",
                 "sha256": digest_of(&bytes).trim_start_matches("sha256:"), "size": bytes.len()},
         });
-        Ending::start(self.cluster.clone(), status.to_string())
+        Ending::start(cluster.clone(), status.to_string())
     }
 }
 
@@ -357,4 +361,107 @@ fn without_a_cluster_or_sonobuoy_everything_that_is_wrong_is_told_at_once() {
     assert!(said.contains("✗ sonobuoy is not in PATH"), "{said}");
     assert!(said.contains("nowhere"), "{said}");
     assert!(said.contains("Nothing was started."), "{said}");
+}
+
+/// The commands in the `sh` blocks of a chapter, one a line.
+fn commands(readme: &str, chapter: &str) -> Vec<String> {
+    let text = readme.split_once(chapter).expect("the chapter").1;
+    let text = text.split("\n## ").next().expect("the chapter's text");
+    let mut commands = Vec::new();
+    for block in text.split("```sh\n").skip(1) {
+        let block = block
+            .split("```")
+            .next()
+            .expect("a block")
+            .replace("\\\n", " ");
+        commands.extend(block.lines().map(str::to_owned));
+    }
+    commands
+}
+
+#[test]
+fn the_readmes_three_minors_become_three_submissions() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let chapters = [
+        ("README.md", "\n## From nothing to a submission\n"),
+        ("README.zh-CN.md", "\n## 从零到提交\n"),
+    ];
+    let [english, chinese] = chapters.map(|(file, chapter)| {
+        commands(
+            &std::fs::read_to_string(root.join(file)).expect("a README"),
+            chapter,
+        )
+    });
+    assert_eq!(english, chinese);
+    assert_eq!(english.len(), 7);
+
+    let site = require!(Site::new(Reach::Plain));
+    let versions = [
+        ("1.35", "v1.35.4"),
+        ("1.36", "v1.36.3"),
+        ("1.37", "v1.37.2"),
+    ];
+    let named = versions
+        .map(|(_, version)| format!(" --kubernetes-version {version}"))
+        .concat();
+    let listed = site
+        .airbuoy
+        .run(&format!("images -o name --conformance-only{named}"))
+        .exits(0);
+    let references: Vec<String> = listed.stdout.lines().map(str::to_owned).collect();
+    push(&images::stand_ins(&references), &site.upstream.host());
+    site.airbuoy.file("product.yaml", PRODUCT);
+    let clusters: Vec<Arc<FakeCluster>> = versions
+        .iter()
+        .map(|(minor, version)| {
+            let cluster = FakeCluster::start();
+            (*version).clone_into(&mut cluster.state().version);
+            let config = cluster.kubeconfig(site.airbuoy.home());
+            let name = site.airbuoy.home().join(format!("cluster-{minor}"));
+            std::fs::rename(config, name).expect("a writable home");
+            Arc::new(cluster)
+        })
+        .collect();
+
+    let mirrors = images::mirrors(&references, "http://", &site.upstream.host());
+    let mirrors: Vec<&str> = mirrors
+        .split_whitespace()
+        .filter(|word| *word != "--source-mirror")
+        .collect();
+    for command in &english {
+        let run = versions.iter().position(|(minor, _)| {
+            command.starts_with("airbuoy run") && command.contains(&format!("cluster-{minor}"))
+        });
+        let _ending = run.map(|at| {
+            let (minor, version) = versions[at];
+            let results = Run::certified_of(minor, 0).of_version(version);
+            site.cluster_will_bring(&clusters[at], &results, true)
+        });
+        let command = command.replace("registry.example.com/k8s", &site.to());
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_airbuoy"));
+        let program = program.parent().expect("a folder").display();
+        let path = std::env::var("PATH").expect("a PATH");
+        let output = Command::new("sh")
+            .args(["-c", &command])
+            .current_dir(site.airbuoy.home())
+            .env_clear()
+            .env("HOME", site.airbuoy.home())
+            .env("AIRBUOY_SOURCE_MIRROR", mirrors.join(","))
+            .env(
+                "PATH",
+                format!("{program}:{}:{path}", site.sonobuoy.folder().display()),
+            )
+            .output()
+            .expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}\n{said}");
+    }
+    for (minor, _) in versions {
+        let folder = site
+            .airbuoy
+            .home()
+            .join(format!("v{minor}/turbo-encabulator"));
+        let files = std::fs::read_dir(folder).expect("a submission").count();
+        assert_eq!(files, 4, "{minor}");
+    }
 }

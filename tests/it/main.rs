@@ -8,7 +8,9 @@ mod broken_folders;
 mod catalogue;
 #[cfg(feature = "cluster")]
 #[cfg(feature = "cluster")]
+#[cfg(feature = "cluster")]
 mod certify;
+#[cfg(feature = "cluster")]
 mod cluster;
 mod faults;
 mod flags;
