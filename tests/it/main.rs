@@ -7,8 +7,6 @@ mod bad_products;
 mod broken_folders;
 mod catalogue;
 #[cfg(feature = "cluster")]
-#[cfg(feature = "cluster")]
-#[cfg(feature = "cluster")]
 mod certify;
 #[cfg(feature = "cluster")]
 mod cluster;

@@ -82,6 +82,7 @@ impl Run {
     }
 
     /// The same of another release: the members name `version` instead of v1.36.3.
+    #[cfg(feature = "cluster")]
     pub(crate) fn of_version(mut self, version: &str) -> Self {
         for (_, bytes) in &mut self.members {
             if let Ok(text) = std::str::from_utf8(bytes) {
