@@ -59,3 +59,20 @@ pub struct AccessArgs {
     )]
     pub jobs: NonZeroUsize,
 }
+
+/// `--source-mirror`.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Registries")]
+pub struct SourceMirrorArgs {
+    /// Fetch what is named HOST/x as HOST2/PREFIX/x; http:// before HOST2 for plain HTTP.
+    ///
+    /// Docker Hub is docker.io. There is no fall-back to upstream. Repeatable.
+    #[arg(
+        long,
+        env = "AIRBUOY_SOURCE_MIRROR",
+        value_name = "HOST=HOST2[/PREFIX]",
+        value_delimiter = ',',
+        hide_env = true
+    )]
+    pub source_mirror: Vec<String>,
+}

@@ -1,8 +1,6 @@
 //! `airbuoy config`.
 
-use camino::Utf8PathBuf;
-
-use super::{CatalogArgs, LiveSourceArgs, NamingArgs, ReleaseArgs, SelectionArgs};
+use super::{CatalogArgs, LiveSourceArgs, NamingArgs, OutDirArgs, ReleaseArgs, SelectionArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,14 +34,7 @@ pub struct ConfigArgs {
     #[command(flatten)]
     pub source: LiveSourceArgs,
 
-    /// Write the files to DIR; several versions get a folder each.
-    #[arg(
-        long,
-        env = "AIRBUOY_OUT_DIR",
-        value_name = "DIR",
-        default_value = ".",
-        help_heading = "Output",
-        hide_env = true
-    )]
-    pub out_dir: Utf8PathBuf,
+    /// Where files go.
+    #[command(flatten)]
+    pub out_dir: OutDirArgs,
 }

@@ -1,4 +1,4 @@
-//! `-o`, and the report file that says the same.
+//! `-o`, the report file that says the same, and where other files go.
 
 use camino::Utf8PathBuf;
 
@@ -26,10 +26,10 @@ pub enum ListFormat {
     Name,
 }
 
-/// `-o`, `--report`.
+/// `-o`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Output")]
-pub struct FormatArgs {
+pub struct OutputArgs {
     /// Print the result as FORMAT: table or json.
     #[arg(
         short,
@@ -42,6 +42,30 @@ pub struct FormatArgs {
         hide_env = true
     )]
     pub output: Format,
+}
+
+/// `--out-dir`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutDirArgs {
+    /// Write files to DIR; where several versions have files of their own, each gets a folder.
+    #[arg(
+        long,
+        env = "AIRBUOY_OUT_DIR",
+        value_name = "DIR",
+        default_value = ".",
+        hide_env = true
+    )]
+    pub out_dir: Utf8PathBuf,
+}
+
+/// `-o`, `--report`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct FormatArgs {
+    /// Form of the answer.
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// Also write the JSON report to FILE.
     #[arg(long, env = "AIRBUOY_REPORT", value_name = "FILE", hide_env = true)]

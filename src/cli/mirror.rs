@@ -1,9 +1,11 @@
 //! `airbuoy mirror`.
 
-use camino::Utf8PathBuf;
 use clap::builder::BoolishValueParser;
 
-use super::{AccessArgs, CatalogArgs, FormatArgs, NamingArgs, ReleaseArgs, SelectionArgs};
+use super::{
+    AccessArgs, CatalogArgs, FormatArgs, NamingArgs, OutDirArgs, ReleaseArgs, SelectionArgs,
+    SourceMirrorArgs,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -47,32 +49,16 @@ pub struct MirrorArgs {
     )]
     pub also: Vec<String>,
 
-    /// Fetch what is named HOST/x as HOST2/PREFIX/x; http:// before HOST2 for plain HTTP.
-    ///
-    /// Docker Hub is docker.io. There is no fall-back to upstream. Repeatable.
-    #[arg(
-        long,
-        env = "AIRBUOY_SOURCE_MIRROR",
-        value_name = "HOST=HOST2[/PREFIX]",
-        value_delimiter = ',',
-        help_heading = "Registries",
-        hide_env = true
-    )]
-    pub source_mirror: Vec<String>,
+    /// Places to fetch from instead.
+    #[command(flatten)]
+    pub source_mirror: SourceMirrorArgs,
     /// Login, TLS, concurrency.
     #[command(flatten)]
     pub access: AccessArgs,
 
-    /// Write the config files to DIR; several versions get a folder each.
-    #[arg(
-        long,
-        env = "AIRBUOY_OUT_DIR",
-        value_name = "DIR",
-        default_value = ".",
-        help_heading = "Output",
-        hide_env = true
-    )]
-    pub out_dir: Utf8PathBuf,
+    /// Where files go.
+    #[command(flatten)]
+    pub out_dir: OutDirArgs,
     /// Show what would be copied, with sizes; write nothing.
     #[arg(
         long,

@@ -30,14 +30,14 @@ mod verify;
 #[cfg(test)]
 mod help_tests;
 
-pub use access::AccessArgs;
+pub use access::{AccessArgs, SourceMirrorArgs};
 #[cfg(feature = "cluster")]
 pub use clean::CleanArgs;
 #[cfg(feature = "cluster")]
 pub use cluster::ClusterArgs;
 pub use completions::CompletionsArgs;
 pub use config::ConfigArgs;
-pub use format::{Format, FormatArgs, ListFormat};
+pub use format::{Format, FormatArgs, ListFormat, OutDirArgs, OutputArgs};
 pub use images::ImagesArgs;
 pub use live::{LiveArgs, LiveMirrorArgs, LiveSourceArgs};
 pub use messages::{MessageArgs, ProgressMode};

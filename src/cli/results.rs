@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::Format;
+use super::OutputArgs;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -31,17 +31,7 @@ pub struct ResultsArgs {
     )]
     pub html: Option<Utf8PathBuf>,
 
-    /// Print the result as FORMAT: table or json.
-    #[arg(
-        short,
-        long,
-        env = "AIRBUOY_OUTPUT",
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        help_heading = "Output",
-        hide_possible_values = true,
-        hide_env = true
-    )]
-    pub output: Format,
+    /// Form of the answer.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }

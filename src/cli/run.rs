@@ -3,7 +3,9 @@
 use camino::Utf8PathBuf;
 use clap::builder::BoolishValueParser;
 
-use super::{AccessArgs, CatalogArgs, ClusterArgs, NamingArgs, SelectionArgs};
+use super::{
+    AccessArgs, CatalogArgs, ClusterArgs, NamingArgs, OutDirArgs, SelectionArgs, SourceMirrorArgs,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -115,33 +117,19 @@ pub struct RunArgs {
     /// Layout of the names.
     #[command(flatten)]
     pub naming: NamingArgs,
-    /// Fetch what is named HOST/x as HOST2/PREFIX/x for --mirror.
-    #[arg(
-        long,
-        env = "AIRBUOY_SOURCE_MIRROR",
-        value_name = "HOST=HOST2[/PREFIX]",
-        value_delimiter = ',',
-        help_heading = "Registries",
-        hide_env = true
-    )]
-    pub source_mirror: Vec<String>,
+    /// Places to fetch from instead.
+    #[command(flatten)]
+    pub source_mirror: SourceMirrorArgs,
     /// Login, TLS, concurrency.
     #[command(flatten)]
     pub access: AccessArgs,
 
-    /// Write the files and the results to DIR.
-    #[arg(
-        long,
-        env = "AIRBUOY_OUT_DIR",
-        value_name = "DIR",
-        default_value = ".",
-        help_heading = "Output",
-        hide_env = true
-    )]
-    pub out_dir: Utf8PathBuf,
+    /// Where files go.
+    #[command(flatten)]
+    pub out_dir: OutDirArgs,
 
     /// More flags for sonobuoy run.
-    #[arg(last = true, value_name = "FLAGS")]
+    #[arg(last = true, value_name = "FLAGS", help_heading = "Tests")]
     pub passthrough: Vec<String>,
 }
 

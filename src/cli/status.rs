@@ -1,9 +1,8 @@
 //! `airbuoy status`.
 
-use camino::Utf8PathBuf;
 use clap::builder::BoolishValueParser;
 
-use super::{ClusterArgs, Format};
+use super::{ClusterArgs, OutDirArgs, OutputArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -31,27 +30,10 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
 
-    /// Write the results to DIR.
-    #[arg(
-        long,
-        env = "AIRBUOY_OUT_DIR",
-        value_name = "DIR",
-        default_value = ".",
-        help_heading = "Output",
-        hide_env = true
-    )]
-    pub out_dir: Utf8PathBuf,
-    /// Print the status as FORMAT: table or json.
-    #[arg(
-        short,
-        long,
-        env = "AIRBUOY_OUTPUT",
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        help_heading = "Output",
-        hide_possible_values = true,
-        hide_env = true
-    )]
-    pub output: Format,
+    /// Where files go.
+    #[command(flatten)]
+    pub out_dir: OutDirArgs,
+    /// Form of the answer.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }

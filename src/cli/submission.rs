@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::builder::BoolishValueParser;
 
-use super::{Format, ProductArgs};
+use super::{OutDirArgs, OutputArgs, ProductArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -73,16 +73,9 @@ pub struct SubmissionArgs {
         hide_env = true
     )]
     pub kubernetes_version: Option<String>,
-    /// Write vX.Y/PRODUCT/ below DIR.
-    #[arg(
-        long,
-        env = "AIRBUOY_OUT_DIR",
-        value_name = "DIR",
-        default_value = ".",
-        help_heading = "Folder",
-        hide_env = true
-    )]
-    pub out_dir: Utf8PathBuf,
+    /// Where files go.
+    #[command(flatten)]
+    pub out_dir: OutDirArgs,
 
     /// Check the folder DIR, which is there already, and write nothing.
     #[arg(
@@ -124,17 +117,7 @@ pub struct SubmissionArgs {
     )]
     pub catalog: Option<Utf8PathBuf>,
 
-    /// Print the checks as FORMAT: table or json.
-    #[arg(
-        short,
-        long,
-        env = "AIRBUOY_OUTPUT",
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        help_heading = "Output",
-        hide_possible_values = true,
-        hide_env = true
-    )]
-    pub output: Format,
+    /// Form of the answer.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }

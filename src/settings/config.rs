@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use super::SettingsError;
 use super::out_dir::out_dir;
 use super::placement::{Placement, target};
-use crate::cli::{ConfigArgs, ReleaseArgs};
+use crate::cli::{ConfigArgs, OutDirArgs, ReleaseArgs};
 use crate::relocate::TargetPrefix;
 
 /// Resolved settings.
@@ -29,7 +29,7 @@ impl ConfigSettings {
             selection,
             naming,
             source: _,
-            out_dir: dir,
+            out_dir: OutDirArgs { out_dir: dir },
         } = args;
         Ok(Self {
             placement: Placement::resolve(kubernetes_version, catalog, selection, naming)?,

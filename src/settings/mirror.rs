@@ -5,7 +5,9 @@ use camino::Utf8PathBuf;
 use super::out_dir::{out_dir, report_file};
 use super::placement::{Placement, target};
 use super::{Access, Environment, SettingsError};
-use crate::cli::{Format, FormatArgs, MirrorArgs, ReleaseArgs};
+use crate::cli::{
+    Format, FormatArgs, MirrorArgs, OutDirArgs, OutputArgs, ReleaseArgs, SourceMirrorArgs,
+};
 use crate::relocate::TargetPrefix;
 
 /// Resolved settings.
@@ -35,15 +37,19 @@ impl MirrorSettings {
         let MirrorArgs {
             target: to,
             also,
-            source_mirror,
+            source_mirror: SourceMirrorArgs { source_mirror },
             release: ReleaseArgs { kubernetes_version },
             catalog,
             selection,
             naming,
             access,
-            out_dir: dir,
+            out_dir: OutDirArgs { out_dir: dir },
             dry_run,
-            format: FormatArgs { output, report },
+            format:
+                FormatArgs {
+                    output: OutputArgs { output },
+                    report,
+                },
         } = args;
         let placement = Placement::resolve(kubernetes_version, catalog, selection, naming)?;
         let first = target(to)?;

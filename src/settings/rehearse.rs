@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use super::out_dir::{out_dir, report_file};
 use super::placement::{Placement, target};
 use super::{Access, Environment, SettingsError};
-use crate::cli::{Format, FormatArgs, LiveMirrorArgs, RehearseArgs};
+use crate::cli::{Format, FormatArgs, LiveMirrorArgs, OutputArgs, RehearseArgs};
 use crate::relocate::TargetPrefix;
 
 /// Resolved settings.
@@ -37,7 +37,11 @@ impl RehearseSettings {
             source: LiveMirrorArgs { source_mirror },
             access,
             out_dir: dir,
-            format: FormatArgs { output, report },
+            format:
+                FormatArgs {
+                    output: OutputArgs { output },
+                    report,
+                },
         } = args;
         if let (None, Some(path)) = (to, &naming.e2e_repo_config) {
             // Its prefixes lie in a registry of the user's, and that was not asked to be touched.

@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::SettingsError;
 use super::out_dir::new_file;
-use crate::cli::{Format, ResultsArgs};
+use crate::cli::{Format, OutputArgs, ResultsArgs};
 
 /// Resolved settings.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ impl ResultsSettings {
         let ResultsArgs {
             tarball,
             html,
-            output,
+            output: OutputArgs { output },
         } = args;
         Ok(Self {
             tarball: tarball.clone(),

@@ -9,7 +9,9 @@ use super::out_dir::out_dir;
 use super::placement::{Placement, target};
 use super::{Access, ClusterSettings, Environment, SettingsError};
 use crate::catalog::Catalog;
-use crate::cli::{CatalogArgs, NamingArgs, RunArgs, RunMode, SelectionArgs};
+use crate::cli::{
+    CatalogArgs, NamingArgs, OutDirArgs, RunArgs, RunMode, SelectionArgs, SourceMirrorArgs,
+};
 use crate::kube_version::KubeVersion;
 use crate::relocate::TargetPrefix;
 use crate::sonobuoy::{Mode, check_passthrough, sonobuoy_config};
@@ -70,9 +72,9 @@ impl RunSettings {
             catalog,
             selection,
             naming,
-            source_mirror,
+            source_mirror: SourceMirrorArgs { source_mirror },
             access,
-            out_dir: dir,
+            out_dir: OutDirArgs { out_dir: dir },
             passthrough,
         } = args;
         let given = kubernetes_version

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::out_dir::out_dir;
 use super::{ClusterSettings, Environment, SettingsError};
-use crate::cli::{CleanArgs, Format, StatusArgs};
+use crate::cli::{CleanArgs, Format, OutDirArgs, OutputArgs, StatusArgs};
 
 /// Resolved settings of `status`.
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ impl StatusSettings {
         let StatusArgs {
             watch,
             cluster,
-            out_dir: dir,
-            output,
+            out_dir: OutDirArgs { out_dir: dir },
+            output: OutputArgs { output },
         } = args;
         Ok(Self {
             cluster: ClusterSettings::resolve(cluster, environment)?,

@@ -8,7 +8,7 @@ use super::access::proxies;
 use super::product::product;
 use super::{Environment, RunScript, SettingsError};
 use crate::catalog::Catalog;
-use crate::cli::{Format, SubmissionArgs};
+use crate::cli::{Format, OutDirArgs, OutputArgs, SubmissionArgs};
 use crate::kube_version::KubeVersion;
 use crate::registry::Proxies;
 use crate::submission::{Product, Window};
@@ -74,12 +74,12 @@ impl SubmissionSettings {
             run_script,
             show_registry,
             kubernetes_version,
-            out_dir,
+            out_dir: OutDirArgs { out_dir },
             check,
             check_urls,
             tests_file,
             catalog,
-            output,
+            output: OutputArgs { output },
         } = args;
         let catalog = match catalog {
             Some(dir) => Catalog::from_dir(dir)?,

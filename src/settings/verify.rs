@@ -6,7 +6,7 @@ use super::expected::{Expected, expected};
 use super::out_dir::report_file;
 use super::placement::{Placement, target};
 use super::{Access, Environment, SettingsError};
-use crate::cli::{Format, FormatArgs, LiveMirrorArgs, ReleaseArgs, VerifyArgs};
+use crate::cli::{Format, FormatArgs, LiveMirrorArgs, OutputArgs, ReleaseArgs, VerifyArgs};
 use crate::relocate::TargetPrefix;
 
 /// Resolved settings.
@@ -41,7 +41,11 @@ impl VerifySettings {
             naming,
             source: LiveMirrorArgs { source_mirror },
             access,
-            format: FormatArgs { output, report },
+            format:
+                FormatArgs {
+                    output: OutputArgs { output },
+                    report,
+                },
         } = args;
         Ok(Self {
             placement: Placement::resolve(kubernetes_version, catalog, selection, naming)?,

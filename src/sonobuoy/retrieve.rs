@@ -85,7 +85,7 @@ impl RetrieveError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::GaveUp { .. } => Some(
-                "they are still in the cluster: try again with `airbuoy status`, and do not run `airbuoy clean` before"
+                "they are still in the cluster: try again with `airbuoy status --watch`, and do not run `airbuoy clean` before"
                     .to_owned(),
             ),
             Self::Program(error) => error.hint(),
