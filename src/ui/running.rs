@@ -1,6 +1,7 @@
 //! A conformance run, as people follow it: what was looked at before, what happens, how far it is.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::error::hint_line;
 use super::size::duration;
@@ -95,9 +96,17 @@ pub fn progress_line(progress: &Progress) -> Option<String> {
         let _ = write!(text, ", {} at a second try", progress.flaky);
     }
     if let Some(left) = progress.left {
-        let _ = write!(text, ", about {} left", duration(left));
+        let _ = write!(text, ", about {} left", whole_minutes(left));
     }
     Some(text)
+}
+
+/// `48 min`, `1 h 52 min`: an estimate has no seconds.
+fn whole_minutes(time: Duration) -> String {
+    match time.as_secs().div_ceil(60) {
+        minutes @ 0..60 => format!("{} min", minutes.max(1)),
+        minutes => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
 }
 
 /// One row a plugin and node.
@@ -116,8 +125,6 @@ pub fn status_table(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
