@@ -124,7 +124,7 @@ fn say_verdict(summary: &Summary, retrieved: &Retrieved, printer: &Printer) {
     } else {
         ""
     };
-    let path = &retrieved.path;
+    let path = retrieved.path.strip_prefix(".").unwrap_or(&retrieved.path);
     printer.say(&format!(
         "{} passed, {} failed: {} → {path}{checked}",
         summary.tests.passed,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::error::hint_line;
 use super::size::duration;
 use super::style::Style;
-use super::text::one_line;
+use super::text::{clean, one_line};
 use crate::sonobuoy::preflight::{Finding, Grade};
 use crate::sonobuoy::{Progress, RunEvent, Status};
 
@@ -21,7 +21,11 @@ pub fn preflight(findings: &[Finding], style: Style) -> String {
             Grade::Warn => style.warning("!"),
             Grade::Fail => style.error("✗"),
         };
-        let _ = writeln!(text, "  {mark} {}", one_line(&finding.text));
+        let _ = writeln!(
+            text,
+            "  {mark} {}",
+            clean(&finding.text).replace('\n', "\n      ")
+        );
         if let Some(hint) = &finding.hint {
             let _ = write!(text, "  {}", hint_line(hint, style));
         }
@@ -136,11 +140,11 @@ mod tests {
         };
         let findings = [
             finding(Grade::Ok, "sonobuoy v0.57.5", None),
-            finding(Grade::Fail, "no cluster", Some("name one with --context")),
+            finding(Grade::Fail, "two:\none", Some("name one with --context")),
         ];
         assert_eq!(
             preflight(&findings, Style::PLAIN),
-            "Preflight\n  ✓ sonobuoy v0.57.5\n  ✗ no cluster\n    hint: name one with --context\n"
+            "Preflight\n  ✓ sonobuoy v0.57.5\n  ✗ two:\n      one\n    hint: name one with --context\n"
         );
     }
 

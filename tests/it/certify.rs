@@ -162,7 +162,7 @@ fn from_nothing_to_a_submission() {
         "Started: sonobuoy run --mode=certified-conformance --sonobuoy-image",
         "446 passed, 0 failed",
         "(sha256 checked)",
-        "Next: airbuoy submission ./202611231204_sonobuoy_0a1b.tar.gz",
+        "Next: airbuoy submission 202611231204_sonobuoy_0a1b.tar.gz",
     ] {
         assert!(ran.stderr.contains(said), "{said:?}:\n{}", ran.stderr);
     }
@@ -220,6 +220,8 @@ fn a_failing_test_is_named_and_makes_no_submission() {
 fn what_is_not_at_the_target_is_found_before_anything_is_created() {
     let site = require!(Site::new(Reach::Plain));
     let ran = site.run(&format!("run {}", site.to())).exits(3);
+    let missing = format!("\n      {}/pause:3.10.2: ", site.to());
+    assert!(ran.stderr.contains(&missing), "{}", ran.stderr);
     assert!(ran.stderr.contains("agnhost"), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("Nothing was started."),
