@@ -207,14 +207,14 @@ impl FromStr for Reference {
                 "a repository is lower-case letters and digits, parted by `/`, `.`, `_` or `-`";
             return Err(invalid(reason));
         }
-        if path.len() > LONGEST_NAME {
-            return Err(invalid("the repository is longer than 255 characters"));
-        }
-        let path = if host == DOCKER_HUB && !path.contains('/') {
+        let path: Arc<str> = if host == DOCKER_HUB && !path.contains('/') {
             format!("{OFFICIAL_IMAGES}/{path}").into()
         } else {
             path.into()
         };
+        if path.len() > LONGEST_NAME {
+            return Err(invalid("the repository is longer than 255 characters"));
+        }
         let reference = match digest {
             Some(digest) => TagOrDigest::Digest(digest),
             None => TagOrDigest::Tag(tag.unwrap_or("latest").into()),
@@ -261,6 +261,9 @@ mod tests {
         assert_eq!(reference.to_string(), format!("h.io/a/b@{digest}"));
         assert!("h.io/a/b@sha256:12".parse::<Reference>().is_err());
         assert!("h.io/A/b:t".parse::<Reference>().is_err());
+        // The length counts with what is completed.
+        assert!("a".repeat(247).parse::<Reference>().is_ok());
+        assert!("a".repeat(248).parse::<Reference>().is_err());
     }
 
     proptest::proptest! {
