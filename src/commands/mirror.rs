@@ -122,6 +122,11 @@ fn finish(
         for line in config.told() {
             printer.say(line);
         }
+        for other in &settings.also {
+            printer.say(&format!(
+                "Files for {other}: airbuoy config {other}, with the same flags and an --out-dir of its own"
+            ));
+        }
     } else {
         printer.say(
             "No config files were written. Run the same command again: what arrived is not sent \

@@ -44,7 +44,10 @@ fn two_targets_get_everything_from_one_read() {
         first.host(),
         second.host()
     );
-    let report = airbuoy.run(&command).exits(0).json();
+    let ran = airbuoy.run(&command).exits(0);
+    let other = format!("airbuoy config {}/b", second.host());
+    assert!(ran.stderr.contains(&other), "{}", ran.stderr);
+    let report = ran.json();
 
     let targets = targets(&report);
     assert_eq!(targets.len(), 2 * 14);
