@@ -1,6 +1,11 @@
 //! What can be typed: clap structs and their help texts. No behaviour lives here; `settings`
 //! turns these structs into resolved values, and every field is taken apart there.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the docs are help texts, where brackets mark what may be left out"
+)]
+
 mod access;
 #[cfg(feature = "cluster")]
 mod clean;
