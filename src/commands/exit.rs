@@ -102,8 +102,7 @@ impl From<Code> for ExitStatus {
             | Code::TooLarge
             | Code::Unsupported
             | Code::Protocol
-            | Code::PlatformMissing
-            | Code::Dependency => Self::Registry,
+            | Code::PlatformMissing => Self::Registry,
         }
     }
 }

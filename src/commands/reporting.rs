@@ -9,7 +9,7 @@ use super::files::{self, NewFile};
 use crate::cli::Format;
 use crate::content::Code;
 use crate::registry::Registry;
-use crate::transfer::{Outcome, Report, RequestRow};
+use crate::transfer::{Outcome, Report};
 use crate::ui::Printer;
 
 /// The version of the report's format.
@@ -23,15 +23,7 @@ pub(super) fn report(outcome: &Outcome, registries: &[&Registry], time: Duration
         images: outcome.images.clone(),
         blobs: outcome.blobs,
         bytes: outcome.bytes,
-        requests: requests
-            .map(|row| RequestRow {
-                side: row.side,
-                host: row.host,
-                kind: row.kind.as_str(),
-                method: row.method,
-                count: row.count,
-            })
-            .collect(),
+        requests: requests.collect(),
         seconds: time.as_secs_f64(),
         files: Vec::new(),
     }

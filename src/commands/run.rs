@@ -100,39 +100,40 @@ async fn without_a_version(
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
     let (cluster, program) = tokio::join!(connect(settings), open(settings));
-    let facts = facts(
-        settings,
-        &cluster,
-        &program,
-        ImageFacts::NotChecked("the Kubernetes version is not known".to_owned()),
-        CredentialFacts::default(),
-    )
-    .await;
+    let images = ImageFacts::NotChecked("the Kubernetes version is not known".to_owned());
+    let credentials = CredentialFacts::default();
+    let seen = look(settings, &cluster, &credentials).await;
+    let facts = facts(settings, seen, &program, images, credentials);
     printer.errors(&ui::preflight(&judge(&facts), printer.style()));
     printer.say("Nothing was started.");
     Ok(ExitStatus::Cluster)
 }
 
-async fn facts(
+/// Asks the cluster everything, once.
+async fn look(
     settings: &RunSettings,
     cluster: &Result<Cluster, ClusterError>,
+    credentials: &CredentialFacts,
+) -> Result<ClusterFacts, Problem> {
+    let secret = credentials.needs_secret_beforehand();
+    match cluster {
+        Ok(cluster) => Ok(ClusterFacts::gather(cluster, &settings.cluster.namespace, secret).await),
+        Err(error) => Err(Problem::from(error)),
+    }
+}
+
+fn facts(
+    settings: &RunSettings,
+    cluster: Result<ClusterFacts, Problem>,
     program: &Result<Program, ProgramError>,
     images: ImageFacts,
     credentials: CredentialFacts,
 ) -> PreflightFacts {
-    let namespace = settings.cluster.namespace.as_str();
-    let cluster = match cluster {
-        Ok(cluster) => {
-            let secret = credentials.needs_secret_beforehand();
-            Ok(ClusterFacts::gather(cluster, namespace, secret).await)
-        }
-        Err(error) => Err(Problem::from(error)),
-    };
     let settled =
         |flag: &String| flag.starts_with("--dns-") || flag.starts_with("--skip-preflight");
     PreflightFacts {
         mode: settings.mode,
-        namespace: namespace.to_owned(),
+        namespace: settings.cluster.namespace.clone(),
         sonobuoy: program
             .as_ref()
             .map(|p| p.release().clone())
@@ -180,8 +181,9 @@ impl Run<'_> {
         let (cluster, program) = tokio::join!(connect(settings), open(settings));
         if settings.mirror && !settings.dry_run {
             let waits = ImageFacts::NotChecked("they are mirrored first".to_owned());
-            let before = self.facts(&cluster, &program, waits).await?;
-            let findings = judge(&before);
+            let credentials = run_images::credentials(settings, self.relocation).await?;
+            let seen = look(settings, &cluster, &credentials).await;
+            let findings = judge(&facts(settings, seen, &program, waits, credentials));
             if findings.iter().any(|finding| finding.grade == Grade::Fail) {
                 return Ok(self.refuse(&findings, ExitStatus::Cluster));
             }
@@ -191,8 +193,11 @@ impl Run<'_> {
                 return Ok(mirrored);
             }
         }
-        let images = self.images(&cluster).await?;
-        let found = self.facts(&cluster, &program, images).await?;
+        // Again after an hour of copying: a cluster does not stand still.
+        let credentials = run_images::credentials(settings, self.relocation).await?;
+        let seen = look(settings, &cluster, &credentials).await;
+        let images = self.images(&seen).await?;
+        let found = facts(settings, seen, &program, images, credentials);
         let findings = judge(&found);
         if findings.iter().any(|finding| finding.grade == Grade::Fail) {
             let missing =
@@ -230,26 +235,15 @@ impl Run<'_> {
         status
     }
 
-    async fn facts(
-        &self,
-        cluster: &Result<Cluster, ClusterError>,
-        program: &Result<Program, ProgramError>,
-        images: ImageFacts,
-    ) -> anyhow::Result<PreflightFacts> {
-        let credentials = run_images::credentials(self.settings, self.relocation).await?;
-        Ok(facts(self.settings, cluster, program, images, credentials).await)
-    }
-
-    async fn images(&self, cluster: &Result<Cluster, ClusterError>) -> anyhow::Result<ImageFacts> {
-        let nodes = match cluster {
-            Ok(cluster) => cluster.nodes().await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
-        let platforms = linux_platforms(&nodes);
+    async fn images(&self, seen: &Result<ClusterFacts, Problem>) -> anyhow::Result<ImageFacts> {
+        let nodes = seen
+            .as_ref()
+            .ok()
+            .and_then(|facts| facts.nodes.as_ref().ok());
+        let platforms = nodes.map_or_else(Vec::new, |nodes| linux_platforms(nodes));
         if platforms.is_empty() {
-            return Ok(ImageFacts::NotChecked(
-                "the cluster's nodes are not known".to_owned(),
-            ));
+            let why = "the cluster's nodes are not known".to_owned();
+            return Ok(ImageFacts::NotChecked(why));
         }
         run_images::images(self.settings, self.relocation, platforms).await
     }

@@ -50,8 +50,6 @@ pub enum Code {
     Collision,
     /// This machine: disk, permission, a damaged bundle.
     Local,
-    /// Another part of the same image failed first.
-    Dependency,
     /// The run was stopped.
     Cancelled,
 }
@@ -80,7 +78,6 @@ impl Code {
             Self::PlatformMissing => "platform_missing",
             Self::Collision => "collision",
             Self::Local => "local",
-            Self::Dependency => "dependency",
             Self::Cancelled => "cancelled",
         }
     }

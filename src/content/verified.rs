@@ -12,7 +12,7 @@ use crate::oci::{Descriptor, Digest, Hasher};
 /// `Content-Length` bytes stops asking its body for more, and wrong bytes of the right length
 /// would be committed.
 pub struct Verified {
-    hasher: Option<Hasher>,
+    hasher: Hasher,
     held: Option<Bytes>,
     seen: u64,
     size: u64,
@@ -23,7 +23,7 @@ impl Verified {
     /// Expects the content that `descriptor` names.
     pub fn new(descriptor: &Descriptor) -> Self {
         Self {
-            hasher: Some(Hasher::new(descriptor.digest.algorithm())),
+            hasher: Hasher::new(descriptor.digest.algorithm()),
             held: None,
             seen: 0,
             size: descriptor.size,
@@ -48,14 +48,12 @@ impl Verified {
                 Failure::new(Code::SizeMismatch, host, message).about(&self.digest.clone().into())
             );
         }
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&chunk);
-        }
+        self.hasher.update(&chunk);
         Ok(self.held.replace(chunk))
     }
 
     /// Ends the stream: the last chunk, when everything matched (`None` for an empty blob).
-    pub fn finish(mut self, host: &str) -> Result<Option<Bytes>, Failure> {
+    pub fn finish(self, host: &str) -> Result<Option<Bytes>, Failure> {
         let fail = |code, message: String| {
             Err(Failure::new(code, host, message).about(&self.digest.clone().into()))
         };
@@ -65,9 +63,8 @@ impl Verified {
                 format!("the blob ended after {} of {} bytes", self.seen, self.size),
             );
         }
-        let found = self.hasher.take().map(Hasher::finish);
-        if found.as_ref() != Some(&self.digest) {
-            let found = found.map_or(String::new(), |d| d.to_string());
+        let found = self.hasher.finish();
+        if found != self.digest {
             return fail(
                 Code::DigestMismatch,
                 format!(

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use reqwest::Method;
+use serde::Serialize;
 
 use super::options::Side;
 
 /// What a request was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RequestKind {
     /// To the registry's own API.
     Registry,
@@ -18,19 +20,8 @@ pub enum RequestKind {
     Redirect,
 }
 
-impl RequestKind {
-    /// The word, as in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Registry => "registry",
-            Self::Token => "token",
-            Self::Redirect => "redirect",
-        }
-    }
-}
-
-/// Requests of one method to one host.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// Requests of one method to one host, as the report shows them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RequestCount {
     /// Which end of the copy.
     pub side: Side,

@@ -47,6 +47,11 @@ pub(super) enum Landed {
 }
 
 impl<S: Source, T: Target> Context<S, T> {
+    /// Bytes that came to nothing.
+    pub(super) fn wasted(&self) -> u64 {
+        self.wasted.load(Ordering::Relaxed)
+    }
+
     /// Whether each of the repositories has the blob.
     pub(super) async fn probe(
         &self,

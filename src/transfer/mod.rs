@@ -21,5 +21,5 @@ mod tests;
 
 pub use copy::copy;
 pub use image::{CopyError, CopyOptions, Image, Outcome};
-pub use report::{Blobs, Bytes, ErrorRow, ImageRow, Report, RequestRow};
+pub use report::{Blobs, Bytes, ErrorRow, ImageRow, Report};
 pub use verify::{Check, VerifyOptions, verify};

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::content::Failure;
 use crate::event::ImageStatus;
-use crate::registry::Side;
+use crate::registry::{RequestCount, Side};
 
 /// `mirror`, `verify`, `rehearse` `-o json` and `--report`.
 #[derive(Debug, Clone, Serialize)]
@@ -18,7 +18,7 @@ pub struct Report {
     /// How many bytes went which way.
     pub bytes: Bytes,
     /// How many requests each host got.
-    pub requests: Vec<RequestRow>,
+    pub requests: Vec<RequestCount>,
     /// Wall time in seconds.
     pub seconds: f64,
     /// Files written.
@@ -101,19 +101,4 @@ pub struct Bytes {
     pub transferred: u64,
     /// Sent again after a fault.
     pub wasted: u64,
-}
-
-/// Requests of one method to one host.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct RequestRow {
-    /// `source` or `target`.
-    pub side: Side,
-    /// `host[:port]` that was really asked.
-    pub host: String,
-    /// `registry`, `token` or `redirect`: token requests and redirect hops are counted apart.
-    pub kind: &'static str,
-    /// HTTP method.
-    pub method: String,
-    /// How many.
-    pub count: u64,
 }

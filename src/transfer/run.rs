@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::task::{Id, JoinSet};
@@ -325,11 +324,4 @@ pub(super) fn home(graph: &Graph, blob: BlobId, host: usize) -> Option<PlaceId> 
 pub(super) fn internal(what: &str) -> Failure {
     Failure::new(Code::Local, "airbuoy", format!("{what} ended unexpectedly"))
         .hint("this is a bug in airbuoy: please report it with the output of -vv")
-}
-
-impl<S, T> Context<S, T> {
-    /// Bytes that came to nothing.
-    pub(super) fn wasted(&self) -> u64 {
-        self.wasted.load(Ordering::Relaxed)
-    }
 }

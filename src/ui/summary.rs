@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::size::{bytes, count, duration};
 use crate::event::ImageStatus;
-use crate::registry::Side;
+use crate::registry::{RequestKind, Side};
 use crate::transfer::Report;
 
 /// `Mirrored 44 images in 41 s: 4.2 GB sent, …`, or `Nothing to do: …`.
@@ -169,7 +169,7 @@ fn gravity(status: ImageStatus) -> u8 {
 
 fn requests(report: &Report, side: Side, method: &str) -> u64 {
     let rows = report.requests.iter();
-    rows.filter(|row| row.side == side && row.method == method && row.kind == "registry")
+    rows.filter(|row| row.side == side && row.method == method && row.kind == RequestKind::Registry)
         .map(|row| row.count)
         .sum()
 }
@@ -177,7 +177,8 @@ fn requests(report: &Report, side: Side, method: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transfer::{Blobs, Bytes, ImageRow, RequestRow};
+    use crate::registry::RequestCount;
+    use crate::transfer::{Blobs, Bytes, ImageRow};
 
     fn report(statuses: &[ImageStatus]) -> Report {
         let row = |(i, &status): (usize, &ImageStatus)| ImageRow {
@@ -188,10 +189,10 @@ mod tests {
             status,
             error: None,
         };
-        let head = |side, count| RequestRow {
+        let head = |side, count| RequestCount {
             side,
             host: "h".into(),
-            kind: "registry",
+            kind: RequestKind::Registry,
             method: "HEAD".into(),
             count,
         };
