@@ -12,6 +12,7 @@ pub mod oci;
 pub mod catalog;
 pub mod content;
 
+pub mod bundle;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 pub mod registry;

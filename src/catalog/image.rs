@@ -9,7 +9,7 @@ use crate::oci::Reference;
 
 /// The images of one Kubernetes version, as `e2e.test --list-images` prints them, and the keys by
 /// which they can be renamed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImageSet {
     /// What was asked for.
     pub requested: KubeVersion,
@@ -29,7 +29,7 @@ pub struct ImageSet {
 }
 
 /// One image that e2e.test knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogImage {
     /// Where upstream keeps it. k8s.gcr.io stays k8s.gcr.io.
     pub source: Reference,

@@ -1,12 +1,12 @@
 //! Sonobuoy's own images by release: `registries/sonobuoy.yaml`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::CatalogError;
 use crate::oci::{InvalidReference, Reference};
 
 /// The images that one sonobuoy release runs by itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SonobuoyImages {
     /// The release, with its `v`.
     pub version: String,

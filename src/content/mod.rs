@@ -16,5 +16,5 @@ pub use memory::{MemoryStore, MemoryUpload};
 pub use segments::MemoryBlob;
 pub use source::{BlobStream, Source};
 pub use store::{BlobReader, Store, StoreError};
-pub use target::{Begun, Target};
+pub use target::{Begun, Held, Plan, Target};
 pub use verified::Verified;

@@ -39,6 +39,12 @@ pub trait Source: Send + Sync + 'static {
         offset: u64,
     ) -> impl Future<Output = Result<BlobStream, Failure>> + Send;
 
+    /// Tells where the bytes of a blob that could not be read, or were not its own, come from. A
+    /// registry's failure says that already; a bundle adds the place in its files.
+    fn explain(&self, _blob: &Descriptor, failure: Failure) -> Failure {
+        failure
+    }
+
     /// Until when this repository's host asked not to be bothered (429, 503).
     fn paused_until(&self, _repository: &Repository) -> Option<Instant> {
         None

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Code, Failure};
+use super::{Code, Failure, Held};
 use crate::oci::{Descriptor, Digest, Hasher};
 
 /// Hashes and counts what passes, one chunk behind: the newest chunk is held back until the one
@@ -28,6 +28,15 @@ impl Verified {
             seen: 0,
             size: descriptor.size,
             digest: descriptor.digest.clone(),
+        }
+    }
+
+    /// As [`new`](Self::new), when the content's first bytes are there and hashed already.
+    pub fn resume(descriptor: &Descriptor, held: Held) -> Self {
+        Self {
+            hasher: held.hasher,
+            seen: held.bytes,
+            ..Self::new(descriptor)
         }
     }
 

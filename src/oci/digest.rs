@@ -96,6 +96,13 @@ impl serde::Serialize for Digest {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// The text is no digest of a registered algorithm.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`{0}` is not a digest: expected sha256: or sha512: and lower-case hex of the full length")]

@@ -145,6 +145,13 @@ impl serde::Serialize for Reference {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Reference {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// The text is no image reference.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`{text}` is not an image reference: {reason}")]

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::image::CopyError;
 use super::pump::{self, Budget, Pump};
-use crate::content::{Begun, BlobStream, Code, Failure, Source, Target};
+use crate::content::{Begun, BlobStream, Code, Failure, Held, Source, Target};
 use crate::event::{Event, Observer};
 use crate::oci::{Descriptor, Repository};
 
@@ -100,7 +100,11 @@ impl<S: Source, T: Target> Context<S, T> {
                     Ok(Landed::Present)
                 }
                 Ok(Begun::Upload(upload)) => {
-                    uploads.push(upload);
+                    uploads.push((upload, None));
+                    Ok(Landed::Sent)
+                }
+                Ok(Begun::Partial(upload, held)) => {
+                    uploads.push((upload, Some(held)));
                     Ok(Landed::Sent)
                 }
                 Err(failure) => Err(CopyError::target(failure)),
@@ -129,22 +133,22 @@ impl<S: Source, T: Target> Context<S, T> {
         from: Option<&Repository>,
     ) -> Result<Landed, CopyError> {
         let begun = self.target.begin(to, &blob.descriptor, from).await;
-        match begun.map_err(CopyError::target)? {
-            Begun::Mounted => Ok(Landed::Mounted),
-            Begun::Upload(upload) => {
-                let sent = self.fill(blob, vec![upload], None).await;
-                sent.into_iter()
-                    .collect::<Result<Vec<()>, _>>()
-                    .map(|_| Landed::Sent)
-            }
-        }
+        let open = match begun.map_err(CopyError::target)? {
+            Begun::Mounted => return Ok(Landed::Mounted),
+            Begun::Upload(upload) => (upload, None),
+            Begun::Partial(upload, held) => (upload, Some(held)),
+        };
+        let sent = self.fill(blob, vec![open], None).await;
+        sent.into_iter()
+            .collect::<Result<Vec<()>, _>>()
+            .map(|_| Landed::Sent)
     }
 
-    /// Fills open uploads with the blob's bytes.
+    /// Fills open uploads with the blob's bytes, from where each of them stands.
     async fn fill(
         &self,
         blob: &BlobWork,
-        uploads: Vec<T::Upload>,
+        uploads: Vec<(T::Upload, Option<Held>)>,
         first: Option<Result<BlobStream, Failure>>,
     ) -> Vec<Result<(), CopyError>> {
         let descriptor = &blob.descriptor;
@@ -155,13 +159,23 @@ impl<S: Source, T: Target> Context<S, T> {
         });
         let mut sinks = Vec::with_capacity(uploads.len());
         let mut sending = Vec::with_capacity(uploads.len());
-        for upload in uploads {
+        let mut held = Vec::with_capacity(uploads.len());
+        for (upload, holds) in uploads {
+            let from = from(&holds);
+            held.push(holds);
+            if from > 0 {
+                let blob = descriptor.digest.to_string();
+                self.observer
+                    .event(Event::BlobProgress { blob, bytes: from });
+            }
             let handed = Arc::new(AtomicU64::new(0));
-            let (sink, body) = pump::body(descriptor, self.observer.clone(), handed.clone());
+            let (sink, body) = pump::body(descriptor, from, self.observer.clone(), handed.clone());
             sinks.push(sink);
             let sent = self.target.upload(upload, descriptor, body);
-            sending.push(async move { (sent.await, handed.load(Ordering::Relaxed)) });
+            sending.push(async move { (sent.await, from, handed.load(Ordering::Relaxed)) });
         }
+        // The source is read from where the upload stands that is furthest behind.
+        let held = held.into_iter().min_by_key(from).flatten();
         let pump = Pump {
             source: &*self.source,
             repositories: &blob.sources,
@@ -169,25 +183,32 @@ impl<S: Source, T: Target> Context<S, T> {
             budget: &self.budget,
             cancel: &self.cancel,
         };
-        let (pumped, sent) = tokio::join!(pump.run(first, sinks), join_all(sending));
+        let (pumped, sent) = tokio::join!(pump.run(first, held, sinks), join_all(sending));
         sent.into_iter()
-            .map(|(sent, handed)| {
+            .map(|(sent, from, handed)| {
                 let result = match (&pumped, sent) {
                     (Ok(_), Ok(())) => return Ok(()),
                     // The upload failed because its bytes did.
                     (Err(failure), _) => Err(CopyError::source(failure.clone())),
                     (Ok(_), Err(failure)) => Err(CopyError::target(failure)),
                 };
-                self.wasted.fetch_add(handed, Ordering::Relaxed);
+                // A target that keeps what it took goes on from there.
+                if !self.target.is_local() {
+                    self.wasted.fetch_add(handed, Ordering::Relaxed);
+                }
                 let blob = descriptor.digest.to_string();
                 self.observer.event(Event::BlobRestarted {
                     blob,
-                    wasted: handed,
+                    wasted: from + handed,
                 });
                 result
             })
             .collect()
     }
+}
+
+fn from(held: &Option<Held>) -> u64 {
+    held.as_ref().map_or(0, |held| held.bytes)
 }
 
 /// Whether a failure speaks of one repository only, so that another repository of the same host

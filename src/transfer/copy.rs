@@ -1,6 +1,6 @@
 //! A copy from its two ends to its report.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -15,9 +15,9 @@ use super::pump::Budget;
 use super::report::{ErrorRow, ImageRow};
 use super::resolve::{Resolution, Resolver};
 use super::run::{Finished, OnRow, Run};
-use crate::content::{Code, Failure, Source, Target};
+use crate::content::{Code, Failure, Plan, Source, Target};
 use crate::event::{Event, ImageStatus, Observer};
-use crate::oci::{Digest, Platform, Reference};
+use crate::oci::{Descriptor, Digest, Platform, RawManifest, Reference};
 
 /// Images that are resolved at once; the registry clients bound the requests below.
 const RESOLVING: usize = 64;
@@ -78,13 +78,23 @@ pub async fn copy<S: Source, T: Target>(
         return rows.into_outcome(outcome, cancel);
     }
 
+    if !wanted.is_empty()
+        && let Err(failure) = target.prepare(&plan(&wanted, &graph, &content)).await
+    {
+        let error = CopyError::target(failure);
+        wanted
+            .iter()
+            .for_each(|wanted| rows.fail(wanted.row, &error));
+        return rows.into_outcome(outcome, cancel);
+    }
+
     let context = Arc::new(Context {
+        resuming: AtomicBool::new(target.is_local()),
         source,
         target,
         budget: Budget::new(options.buffer),
         observer: observer.clone(),
         cancel: cancel.clone(),
-        resuming: AtomicBool::new(false),
         wasted: AtomicU64::new(0),
     });
     let names = rows.images.iter().map(|row| row.source.clone()).collect();
@@ -102,6 +112,26 @@ pub async fn copy<S: Source, T: Target>(
     outcome.bytes.wasted = context.wasted();
     rows.finish(&wanted, finished);
     rows.into_outcome(outcome, cancel)
+}
+
+/// The plan as the target hears it.
+fn plan(wanted: &[Wanted], graph: &Graph, content: &Content) -> Plan {
+    let manifests: BTreeMap<&Digest, &RawManifest> = graph
+        .manifests
+        .iter()
+        .filter_map(|manifest| content.get_key_value(&manifest.digest))
+        .map(|(digest, node)| (digest, &node.manifest))
+        .collect();
+    let mut blobs: Vec<Descriptor> = graph.blobs.iter().map(|b| b.descriptor.clone()).collect();
+    blobs.sort_by(|a, b| a.digest.cmp(&b.digest));
+    Plan {
+        roots: wanted
+            .iter()
+            .map(|wanted| (wanted.target.clone(), wanted.root.clone()))
+            .collect(),
+        manifests: manifests.into_values().cloned().collect(),
+        blobs,
+    }
 }
 
 /// Distinct platforms that the plan brings over.

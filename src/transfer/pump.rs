@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::content::{BlobStream, Code, Failure, Retry, Source, Verified};
+use crate::content::{BlobStream, Code, Failure, Held, Retry, Source, Verified};
 use crate::event::{Event, Observer};
 use crate::oci::{Descriptor, Repository};
 
@@ -59,12 +59,17 @@ struct Chunk {
 }
 
 /// The pump's end of one upload.
-pub(super) struct Sink(mpsc::Sender<Result<Chunk, Failure>>);
+pub(super) struct Sink {
+    sender: mpsc::Sender<Result<Chunk, Failure>>,
+    /// Where in the blob this upload goes on.
+    next: u64,
+}
 
-/// Makes the body of an upload and the sink that fills it. `handed` counts the bytes the upload
-/// took; each is told to the observer.
+/// Makes the body of an upload that holds the first `from` bytes, and the sink that fills it.
+/// `handed` counts the bytes the upload took; each is told to the observer.
 pub(super) fn body(
     blob: &Descriptor,
+    from: u64,
     observer: Arc<dyn Observer>,
     handed: Arc<AtomicU64>,
 ) -> (Sink, BlobStream) {
@@ -83,7 +88,8 @@ pub(super) fn body(
             Some((item, receiver))
         }
     });
-    (Sink(sender), Box::pin(stream))
+    let next = from;
+    (Sink { sender, next }, Box::pin(stream))
 }
 
 /// What one pump run needs to know.
@@ -106,21 +112,22 @@ pub(super) enum Pumped {
 }
 
 impl<S: Source> Pump<'_, S> {
-    /// Feeds all sinks. `first` is a stream that was opened at offset 0 already. When this
-    /// returns an error, every sink got it in place of the last bytes, so no upload can be
-    /// whole.
+    /// Feeds all sinks. `first` is a stream that was opened at offset 0 already; `held` is what
+    /// the sink that is furthest behind holds. When this returns an error, every sink got it in
+    /// place of the last bytes, so no upload can be whole.
     pub(super) async fn run(
         &self,
         first: Option<Result<BlobStream, Failure>>,
+        held: Option<Held>,
         mut sinks: Vec<Sink>,
     ) -> Result<Pumped, Failure> {
         let fed = tokio::select! {
-            fed = self.feed(first, &mut sinks) => fed,
+            fed = self.feed(first, held, &mut sinks) => fed,
             () = self.cancel.cancelled() => Err(self.cancelled()),
         };
         if let Err(failure) = &fed {
             for sink in &sinks {
-                let _ = sink.0.send(Err(failure.clone())).await;
+                let _ = sink.sender.send(Err(failure.clone())).await;
             }
         }
         fed
@@ -129,11 +136,14 @@ impl<S: Source> Pump<'_, S> {
     async fn feed(
         &self,
         first: Option<Result<BlobStream, Failure>>,
+        held: Option<Held>,
         sinks: &mut Vec<Sink>,
     ) -> Result<Pumped, Failure> {
         let host = self.repositories.first().map_or("", Repository::host);
-        let mut verified = Verified::new(self.blob);
-        let mut opened = first;
+        let (mut verified, mut opened) = match held {
+            Some(held) => (Verified::resume(self.blob, held), None),
+            None => (Verified::new(self.blob), first),
+        };
         let mut fruitless = 0;
         let mut candidates = self.repositories.iter();
         let mut repository = candidates.next();
@@ -175,7 +185,7 @@ impl<S: Source> Pump<'_, S> {
             .finish(host)
             .map_err(|failure| self.placed(failure))?
         {
-            Some(last) => Ok(self.send(last, sinks).await),
+            Some(last) => Ok(self.send(last, self.blob.size, sinks).await),
             None => Ok(Pumped::Whole),
         }
     }
@@ -189,8 +199,9 @@ impl<S: Source> Pump<'_, S> {
         sinks: &mut Vec<Sink>,
     ) -> Result<Pumped, Failure> {
         while let Some(chunk) = stream.next().await {
+            let end = verified.offset();
             if let Some(ready) = verified.push(chunk?, host)?
-                && self.send(ready, sinks).await == Pumped::Refused
+                && self.send(ready, end, sinks).await == Pumped::Refused
             {
                 return Ok(Pumped::Refused);
             }
@@ -198,15 +209,23 @@ impl<S: Source> Pump<'_, S> {
         Ok(Pumped::Whole)
     }
 
-    async fn send(&self, bytes: Bytes, sinks: &mut Vec<Sink>) -> Pumped {
+    /// Hands a chunk that ends at `end` to all sinks that do not have it.
+    async fn send(&self, bytes: Bytes, end: u64, sinks: &mut Vec<Sink>) -> Pumped {
         let share = self.budget.take(bytes.len()).await.map(Arc::new);
+        let start = end - bytes.len() as u64;
         let mut open = Vec::with_capacity(sinks.len());
-        for sink in sinks.drain(..) {
+        for mut sink in sinks.drain(..) {
+            let known = usize::try_from(sink.next.saturating_sub(start)).unwrap_or(usize::MAX);
+            if known >= bytes.len() {
+                open.push(sink);
+                continue;
+            }
             let chunk = Chunk {
-                bytes: bytes.clone(),
+                bytes: bytes.slice(known..),
                 _share: share.clone(),
             };
-            if sink.0.send(Ok(chunk)).await.is_ok() {
+            sink.next = end;
+            if sink.sender.send(Ok(chunk)).await.is_ok() {
                 open.push(sink);
             }
         }
@@ -219,10 +238,11 @@ impl<S: Source> Pump<'_, S> {
     }
 
     fn placed(&self, failure: Failure) -> Failure {
-        match self.repositories.first() {
+        let failure = match self.repositories.first() {
             Some(repository) => failure.at(&repository.at(&self.blob.digest)),
             None => failure,
-        }
+        };
+        self.source.explain(self.blob, failure)
     }
 
     fn cancelled(&self) -> Failure {

@@ -11,6 +11,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kube_version", 1),
     ("catalog", 2),
     ("content", 2),
+    ("bundle", 3),
     ("registry", 3),
     ("server", 3),
     ("relocate", 3),

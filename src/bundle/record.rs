@@ -1,0 +1,191 @@
+//! `airbuoy.json`: what a bundle was made for. A layout of another tool has none.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::BundleError;
+use crate::catalog::{Conformance, ImageSet, Role, SonobuoyImages};
+use crate::kube_version::KubeVersion;
+use crate::oci::{Digest, Reference};
+
+/// The version of the format that this program writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// The largest record that is read: the lists of a hundred releases.
+pub const RECORD_LIMIT: u64 = 64 << 20;
+
+/// What a bundle holds and why, so that the far side needs no catalogue. It names no machine, no
+/// time and nobody: two bundles of one set are the same bytes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this format.
+    pub format: u32,
+    /// The program that wrote it: `airbuoy 0.1.0`.
+    pub tool: String,
+    /// The platforms that were taken, as `--platform` takes them.
+    pub platforms: String,
+    /// The images, sorted by their names in the bundle.
+    pub images: Vec<ImageRecord>,
+    /// The image lists of the Kubernetes versions, as the catalogue had them.
+    pub releases: Vec<ImageSet>,
+    /// The sonobuoy release that belongs to them.
+    pub sonobuoy: SonobuoyImages,
+    /// What a delta leaves out, sorted by digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external: Vec<External>,
+}
+
+/// One image of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageRecord {
+    /// Where upstream keeps it.
+    pub source: Reference,
+    /// Its repository in the bundle: the keep-path name.
+    pub repository: String,
+    /// Its tag in the bundle; none for an image that is named by digest.
+    pub tag: Option<String>,
+    /// Its manifest; none before it is known.
+    pub digest: Option<Digest>,
+    /// What it is for.
+    pub role: Role,
+    /// The registry key that renames it.
+    pub key: Option<String>,
+    /// Whether a conformance test needs it.
+    pub conformance: Option<Conformance>,
+    /// The Kubernetes versions that list it.
+    pub versions: Vec<KubeVersion>,
+}
+
+/// A blob that a delta names and does not carry: the receiver has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct External {
+    /// Which.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Upstream repositories that hold it, such as `registry.k8s.io/pause`, sorted.
+    pub repositories: Vec<String>,
+}
+
+impl Record {
+    /// Reads the bytes of `airbuoy.json`; `bundle` is named in errors.
+    pub fn parse(bytes: &[u8], bundle: &str) -> Result<Self, BundleError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let invalid = |reason: String| BundleError::Record {
+            bundle: bundle.to_owned(),
+            reason,
+        };
+        let read = |e: serde_json::Error| invalid(e.to_string());
+        let Format { format } = serde_json::from_slice(bytes).map_err(read)?;
+        if format != FORMAT {
+            return Err(invalid(format!(
+                "it has format {format} and this version of airbuoy reads format {FORMAT}"
+            )));
+        }
+        serde_json::from_slice(bytes).map_err(read)
+    }
+
+    /// The bytes of `airbuoy.json`: indented, with a line end.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The Kubernetes versions, in the order in which they were asked for.
+    pub fn versions(&self) -> impl Iterator<Item = &KubeVersion> {
+        self.releases.iter().map(|set| &set.version)
+    }
+
+    /// Takes in what a newer record of the same bundle says: its images replace those of the same
+    /// name, its releases those of the same version, and its sonobuoy is the current one.
+    pub fn merge(&mut self, newer: Self) {
+        self.images.retain(|old| {
+            let same = |new: &ImageRecord| old.repository == new.repository && old.tag == new.tag;
+            !newer.images.iter().any(same)
+        });
+        self.images.extend(newer.images);
+        self.images
+            .sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
+        self.releases
+            .retain(|old| newer.releases.iter().all(|new| new.version != old.version));
+        self.releases.extend(newer.releases);
+        self.external
+            .retain(|old| newer.external.iter().all(|new| new.digest != old.digest));
+        self.external.extend(newer.external);
+        self.external.sort_by(|a, b| a.digest.cmp(&b.digest));
+        self.tool = newer.tool;
+        self.platforms = newer.platforms;
+        self.sonobuoy = newer.sonobuoy;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn record(version: &str, digest: &[u8]) -> Record {
+        let catalog = Catalog::embedded();
+        let version: KubeVersion = version.parse().expect("a version");
+        let set = catalog.resolve(&version).expect("known");
+        Record {
+            format: FORMAT,
+            tool: "airbuoy 0.0.0".into(),
+            platforms: "all".into(),
+            images: vec![ImageRecord {
+                source: "registry.k8s.io/pause:3.10".parse().expect("a reference"),
+                repository: "pause".into(),
+                tag: Some("3.10".into()),
+                digest: Some(Digest::of(digest)),
+                role: Role::Test,
+                key: Some("gcRegistry".into()),
+                conformance: Some(Conformance::Yes),
+                versions: vec![set.version.clone()],
+            }],
+            releases: vec![set],
+            sonobuoy: catalog.sonobuoy(None).expect("the default"),
+            external: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let written = record("v1.36.3", b"a");
+        let read = Record::parse(&written.to_bytes(), "set.tar").expect("a record");
+        assert_eq!(read.to_bytes(), written.to_bytes());
+        assert_eq!(read.images, written.images);
+        assert_eq!(read.releases[0].images, written.releases[0].images);
+        assert!(!written.to_bytes().is_empty());
+    }
+
+    #[test]
+    fn a_newer_format_is_named() {
+        let mut newer = record("v1.36.3", b"a");
+        newer.format = 2;
+        let error = Record::parse(&newer.to_bytes(), "set.tar").expect_err("too new");
+        let told = error.to_string();
+        assert!(
+            told.contains("set.tar") && told.contains("format 2"),
+            "{told}"
+        );
+        assert!(Record::parse(b"{", "set.tar").is_err());
+    }
+
+    #[test]
+    fn merging_keeps_what_the_newer_one_does_not_know() {
+        let mut merged = record("v1.35.4", b"a");
+        let mut newer = record("v1.36.3", b"b");
+        newer.images[0].tag = Some("3.11".into());
+        merged.merge(newer);
+        assert_eq!(merged.images.len(), 2);
+        let versions: Vec<String> = merged.versions().map(KubeVersion::to_string).collect();
+        assert_eq!(versions, ["v1.35.4", "v1.36.3"]);
+        merged.merge(record("v1.36.3", b"c"));
+        assert_eq!(merged.images.len(), 2);
+        assert_eq!(merged.images[0].digest, Some(Digest::of(b"c")));
+        assert_eq!(merged.releases.len(), 2);
+    }
+}

@@ -1,0 +1,114 @@
+//! Positioned reads over one file or several that are read as one.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+use camino::Utf8PathBuf;
+
+/// Files that stand for one run of bytes. Reading needs no lock: every read says where.
+#[derive(Debug)]
+pub(super) struct Slices {
+    slices: Vec<Slice>,
+    total: u64,
+}
+
+#[derive(Debug)]
+struct Slice {
+    path: Utf8PathBuf,
+    file: File,
+    start: u64,
+    length: u64,
+}
+
+impl Slices {
+    /// Joins files in order; `length` is how much of each counts.
+    pub(super) fn new(files: impl IntoIterator<Item = (Utf8PathBuf, File, u64)>) -> Self {
+        let mut total = 0;
+        let slices = files.into_iter().map(|(path, file, length)| {
+            let start = total;
+            total += length;
+            Slice {
+                path,
+                file,
+                start,
+                length,
+            }
+        });
+        let slices = slices.collect();
+        Self { slices, total }
+    }
+
+    /// Bytes in all.
+    pub(super) fn len(&self) -> u64 {
+        self.total
+    }
+
+    /// Fills `buffer` from `offset` on; an error when there is not that much.
+    pub(super) fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            let Some(slice) = self.slice(offset) else {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            };
+            let inside = offset - slice.start;
+            let left = usize::try_from(slice.length - inside).unwrap_or(usize::MAX);
+            let (now, later) = buffer.split_at_mut(left.min(buffer.len()));
+            slice.file.read_exact_at(now, inside)?;
+            offset += now.len() as u64;
+            buffer = later;
+        }
+        Ok(())
+    }
+
+    /// The file that holds the byte at `offset`.
+    pub(super) fn path_at(&self, offset: u64) -> Option<&Utf8PathBuf> {
+        self.slice(offset).map(|slice| &slice.path)
+    }
+
+    fn slice(&self, offset: u64) -> Option<&Slice> {
+        let after = self.slices.partition_point(|slice| slice.start <= offset);
+        self.slices[..after]
+            .iter()
+            .rev()
+            .find(|slice| offset - slice.start < slice.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn slices_read_as_one(
+            lengths in prop::collection::vec(0..40usize, 1..6),
+            a: prop::sample::Index,
+            b: prop::sample::Index,
+        ) {
+            let dir = tempfile::tempdir().expect("a directory");
+            let total: usize = lengths.iter().sum();
+            let whole: Vec<u8> = (0..=250).cycle().take(total).collect();
+            let mut files = Vec::new();
+            let mut at = 0;
+            for (index, &length) in lengths.iter().enumerate() {
+                let path = Utf8PathBuf::from_path_buf(dir.path().join(index.to_string()))
+                    .expect("UTF-8");
+                std::fs::write(&path, &whole[at..at + length]).expect("written");
+                at += length;
+                files.push((path.clone(), File::open(&path).expect("open"), length as u64));
+            }
+            let slices = Slices::new(files);
+            prop_assert_eq!(slices.len(), total as u64);
+            let (a, b) = (a.index(total + 1), b.index(total + 1));
+            let (from, to) = (a.min(b), a.max(b));
+            let mut buffer = vec![0; to - from];
+            slices.read_exact_at(&mut buffer, from as u64).expect("inside");
+            prop_assert_eq!(&buffer, &whole[from..to]);
+            let mut beyond = vec![0; to - from + 1];
+            prop_assert!(slices.read_exact_at(&mut beyond, total as u64 - (to - from) as u64).is_err());
+        }
+    }
+}
