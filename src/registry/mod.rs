@@ -4,6 +4,8 @@
 mod auth;
 mod blobs;
 mod body;
+mod chunking;
+mod chunks;
 mod classify;
 mod client;
 mod counters;
@@ -11,6 +13,7 @@ mod credentials;
 mod endpoint;
 mod exchange;
 mod extras;
+mod feed;
 mod flight;
 mod host;
 #[cfg(test)]
@@ -25,6 +28,7 @@ mod refusal;
 mod retry;
 mod scheme;
 mod sending;
+mod sending_refused;
 mod setup;
 mod small;
 mod source;

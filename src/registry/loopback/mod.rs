@@ -1,6 +1,7 @@
 //! The client against a scripted server on loopback: one behaviour of real registries a test.
 
 mod auth;
+mod chunks;
 mod reading;
 mod server;
 mod waiting;

@@ -49,6 +49,8 @@ enum Ending {
     Cut(usize),
     /// Nothing follows after this many bytes of the body.
     Stall(usize),
+    /// The connection ends instead of an answer.
+    Silent,
 }
 
 impl Reply {
@@ -58,6 +60,14 @@ impl Reply {
             headers: Vec::new(),
             body: Vec::new(),
             ending: Ending::Whole,
+        }
+    }
+
+    /// No answer: the connection ends.
+    pub(super) fn silent() -> Self {
+        Self {
+            ending: Ending::Silent,
+            ..Self::new(0)
         }
     }
 
@@ -194,10 +204,13 @@ where
         let method = request.method.clone();
         let reply = script(&request);
         log.lock().expect("no panic").push(request);
+        if reply.ending == Ending::Silent {
+            return Ok(());
+        }
         answer(stream.get_mut(), &reply, &method)?;
         match reply.ending {
             Ending::Whole => {}
-            Ending::Cut(_) => return Ok(()),
+            Ending::Cut(_) | Ending::Silent => return Ok(()),
             Ending::Stall(_) => std::thread::sleep(Duration::from_mins(1)),
         }
     }
@@ -278,7 +291,7 @@ fn answer(stream: &mut impl Write, reply: &Reply, method: &str) -> std::io::Resu
     head.push_str("\r\n");
     stream.write_all(head.as_bytes())?;
     let end = match reply.ending {
-        Ending::Whole => reply.body.len(),
+        Ending::Whole | Ending::Silent => reply.body.len(),
         Ending::Cut(end) | Ending::Stall(end) => end,
     };
     if method != "HEAD" {
