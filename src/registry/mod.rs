@@ -15,7 +15,9 @@ mod exchange;
 mod extras;
 mod feed;
 mod flight;
+mod handshake;
 mod host;
+mod identity;
 #[cfg(test)]
 mod loopback;
 mod manifests;
@@ -43,7 +45,7 @@ mod wire;
 
 pub use client::Registry;
 pub use counters::{RequestCount, RequestKind};
-pub use options::{Options, Proxies, Side, SourceMirror};
+pub use options::{ClientCertificate, Options, Proxies, Side, SourceMirror};
 pub use setup::SetupError;
 pub use uploads::Upload;
 pub use web::web_client;

@@ -2,6 +2,7 @@
 
 mod auth;
 mod chunks;
+mod identity;
 mod reading;
 mod server;
 mod waiting;

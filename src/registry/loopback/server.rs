@@ -6,6 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::server::WebPkiClientVerifier;
+
 /// A request as it came.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Request {
@@ -120,15 +123,42 @@ impl Server {
     pub(super) fn start_tls(
         script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> (Self, String) {
+        Self::tls(None, script)
+    }
+
+    /// The same, for clients alone that show a certificate which `client` issued.
+    pub(super) fn start_mutual(
+        client: CertificateDer<'static>,
+        script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> (Self, String) {
+        Self::tls(Some(client), script)
+    }
+
+    fn tls(
+        client: Option<CertificateDer<'static>>,
+        script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> (Self, String) {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
         let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
             .expect("a key");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
+            .expect("versions");
+        let builder = match client {
+            None => builder.with_no_client_auth(),
+            Some(issuer) => {
+                let mut roots = rustls::RootCertStore::empty();
+                roots.add(issuer).expect("a certificate");
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                        .build()
+                        .expect("a verifier");
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let config = builder
             .with_single_cert(vec![made.cert.der().clone()], key)
             .expect("a configuration");
         let server = Self::listen(Some(Arc::new(config)), |_| None, script);
