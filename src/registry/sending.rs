@@ -197,7 +197,7 @@ impl Inner {
         }
         let response = result.map_err(|trouble| {
             if start.is_none() && trouble.code == Code::Interrupted && watch.sent() > 0 {
-                self.whole_broke(place, length);
+                whole_broke(place, length);
             }
             cut(trouble, watch.sent(), length)
         })?;
@@ -213,13 +213,6 @@ impl Inner {
             .into());
         }
         Ok(response)
-    }
-
-    fn whole_broke(&self, place: &Place, length: u64) {
-        if let Some(TagOrDigest::Digest(digest)) = place.reference() {
-            let chunking = &place.host.quirks.chunking;
-            chunking.broke(place.host.authority(), digest, length);
-        }
     }
 
     /// The login for an upload, when its location is the registry itself.
@@ -272,6 +265,14 @@ impl Inner {
             format!("the blob was taken with {status} and is not there with its size"),
         )
         .into())
+    }
+}
+
+/// Counts a single PUT that broke under way: its size may be why.
+fn whole_broke(place: &Place, length: u64) {
+    if let Some(TagOrDigest::Digest(digest)) = place.reference() {
+        let chunking = &place.host.quirks.chunking;
+        chunking.broke(place.host.authority(), digest, length);
     }
 }
 

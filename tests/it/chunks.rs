@@ -118,7 +118,7 @@ fn distribution_behind_a_limit_takes_chunks_and_resumes_them() {
     let count = |what: &str| seen.iter().filter(|line| *line == what).count();
     assert_eq!(count("PATCH cut"), 2, "{seen:?}");
     assert!(count("GET 204") >= 2, "{seen:?}");
-    // 2 x 20 chunks of 1 MiB, two of them in two parts.
-    assert!((40..=44).contains(&count("PATCH 202")), "{seen:?}");
+    // 2 x 20 chunks of 1 MiB; the two that were cut are no more to send than what was lost.
+    assert!((38..=42).contains(&count("PATCH 202")), "{seen:?}");
     assert!(count("PATCH 413") > 0, "{seen:?}");
 }

@@ -39,11 +39,11 @@ impl Client {
         path
     }
 
-    fn flags(&self) -> Option<ClientCertificate> {
-        Some(ClientCertificate {
+    fn flags(&self) -> ClientCertificate {
+        ClientCertificate {
             certificate: self.path().join("client.cert"),
             key: Some(self.path().join("client.key")),
-        })
+        }
     }
 
     /// Options that trust the server whose certificate is `pem`.
@@ -56,7 +56,7 @@ impl Client {
     }
 
     /// Puts the pair where the host's is looked for.
-    fn into_folder_of(&self, server: &Server) {
+    fn fill_folder_of(&self, server: &Server) {
         for name in ["client.cert", "client.key"] {
             let text = std::fs::read_to_string(self.path().join(name)).expect("a file");
             self.write(&format!("certs.d/{}/{name}", server.address), &text);
@@ -75,7 +75,7 @@ async fn a_target_is_shown_the_certificate_of_the_flags() {
     let (server, pem) = mutual(&client);
     let image = reference(&server, "a:1");
     let with = Options {
-        client_certificate: client.flags(),
+        client_certificate: Some(client.flags()),
         ..client.trusting(Side::Target, &pem)
     };
     let careless = Options {
@@ -95,7 +95,7 @@ async fn a_target_is_shown_the_certificate_of_the_flags() {
 async fn a_pair_in_certs_d_is_shown_on_either_side() {
     let client = Client::new();
     let (server, pem) = mutual(&client);
-    client.into_folder_of(&server);
+    client.fill_folder_of(&server);
     for side in [Side::Source, Side::Target] {
         let registry = Registry::new(client.trusting(side, &pem)).expect("set up");
         let found = Source::resolve(&registry, &reference(&server, "a:1")).await;
@@ -130,7 +130,7 @@ async fn one_that_is_not_trusted_is_named() {
     let (client, stranger) = (Client::new(), Client::new());
     let (server, pem) = mutual(&client);
     let registry = Registry::new(Options {
-        client_certificate: stranger.flags(),
+        client_certificate: Some(stranger.flags()),
         attempts: 8,
         ..client.trusting(Side::Target, &pem)
     })
@@ -164,7 +164,7 @@ async fn no_other_host_is_shown_the_flags_certificate() {
         Reply::new(307).header("Location", to.clone())
     });
     let registry = Registry::new(Options {
-        client_certificate: client.flags(),
+        client_certificate: Some(client.flags()),
         ..client.trusting(Side::Target, &(pem + &other_pem))
     })
     .expect("set up");
@@ -183,7 +183,7 @@ async fn no_other_host_is_shown_the_flags_certificate() {
 async fn a_lone_certificate_in_certs_d_is_an_error_of_this_machine() {
     let client = Client::new();
     let (server, pem) = mutual(&client);
-    client.into_folder_of(&server);
+    client.fill_folder_of(&server);
     let key = format!("certs.d/{}/client.key", server.address);
     std::fs::remove_file(client.path().join(key)).expect("removed");
     let registry = Registry::new(client.trusting(Side::Target, &pem)).expect("set up");

@@ -23,7 +23,7 @@ struct Shared {
 
 impl Limited {
     /// In front of the plain HTTP server at `upstream`; larger bodies than `limit` bytes get 413,
-    /// and the first `cuts` PATCHes end in their middle.
+    /// and the first `cuts` chunks end in their middle.
     pub(crate) fn in_front_of(upstream: &str, limit: u64, cuts: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
