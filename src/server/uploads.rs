@@ -105,6 +105,11 @@ impl<U: Send + 'static> Uploads<U> {
         Ok(id)
     }
 
+    /// How many sessions are open.
+    pub(super) fn count(&self) -> usize {
+        self.lock().open.len()
+    }
+
     /// How many bytes the session has received, also while a request works with it.
     pub(super) fn received(&self, repository: &str, id: &str) -> Option<u64> {
         let state = self.lock();
