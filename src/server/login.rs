@@ -156,12 +156,8 @@ fn basic(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::htpasswd;
     use super::*;
-
-    fn htpasswd(user: &str, password: &str) -> String {
-        let hash = bcrypt::hash(password, 4).expect("a hash");
-        format!("{user}:{hash}\n")
-    }
 
     fn header(login: &str) -> HeaderValue {
         let value = format!("Basic {}", STANDARD.encode(login));
