@@ -22,7 +22,7 @@ use super::route::{NoRoute, PathKind, Route};
 use super::socket::Peer;
 use super::tally::{Counted, Received, Tally};
 use super::uploads::Uploads;
-use super::{lists, publish, pull, push};
+use super::{delete, lists, publish, pull, push};
 use crate::content::Store;
 
 /// How much of a refused body is still read, and for how long: closing at once would reset the
@@ -33,14 +33,14 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// What all requests of one server share.
 pub(super) struct Shared<S: Store> {
     pub(super) store: Arc<Prefixed<S>>,
-    pub(super) uploads: Uploads<S::Upload>,
+    pub(super) uploads: Arc<Uploads<S::Upload>>,
     pub(super) options: Options,
     pub(super) operation: Arc<Operation>,
 }
 
 /// Answers one request.
 pub(super) async fn dispatch<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     peer: &Arc<Peer>,
     request: Request<Incoming>,
 ) -> Response<Counted> {
@@ -116,7 +116,7 @@ impl<'a> Endpoint<'a> {
 
 /// What comes before any content: whether the server takes requests, and from this client.
 async fn serve<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     endpoint: &Endpoint<'_>,
     parts: &Parts,
     body: &mut BodyDataStream,
@@ -149,7 +149,7 @@ async fn serve<S: Store>(
 }
 
 async fn answer<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     route: &Route<'_>,
     parts: &Parts,
     body: &mut BodyDataStream,
@@ -170,9 +170,11 @@ async fn answer<S: Store>(
         (Route::Referrers { repository, digest }, "GET") => {
             lists::referrers(store, repository, digest, query).await
         }
-        (Route::Blob { repository, digest }, "GET") => {
-            pull::blob(store, repository, digest, parts).await
-        }
+        (Route::Blob { repository, digest }, method) => match method {
+            "GET" => pull::blob(store, repository, digest, parts).await,
+            "DELETE" => delete::blob(&shared.store, repository, digest).await,
+            _ => Err(unsupported(method, "GET, HEAD, DELETE")),
+        },
         (
             Route::Manifest {
                 repository,
@@ -181,12 +183,12 @@ async fn answer<S: Store>(
             method,
         ) => match method {
             "GET" => pull::manifest(store, repository, reference, parts).await,
-            "PUT" => publish::put(store, repository, reference, parts, query, body).await,
-            "DELETE" => publish::delete(store, repository, reference).await,
+            "PUT" => publish::put(&shared.store, repository, reference, parts, query, body).await,
+            "DELETE" => delete::manifest(&shared.store, repository, reference).await,
             _ => Err(unsupported(method, "GET, HEAD, PUT, DELETE")),
         },
         (Route::Uploads { repository }, "POST") => {
-            push::begin(shared, repository, query, body).await
+            push::begin(shared, repository, parts, query, body).await
         }
         (
             Route::Upload {

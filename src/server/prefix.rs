@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::content::{Store, StoreError};
-use crate::oci::{Digest, RawManifest, Referrer, TagOrDigest};
+use crate::oci::{Algorithm, Digest, RawManifest, Referrer, TagOrDigest};
 
 /// A store whose repositories appear below a prefix; without one it is the store itself.
 pub(super) struct Prefixed<S> {
@@ -87,8 +87,16 @@ impl<S: Store> Store for Prefixed<S> {
         self.store.referrers(self.inside(repository)?, digest).await
     }
 
-    async fn begin(&self, repository: &str) -> Result<Self::Upload, StoreError> {
-        self.store.begin(self.inside(repository)?).await
+    async fn begin(
+        &self,
+        repository: &str,
+        algorithm: Algorithm,
+    ) -> Result<Self::Upload, StoreError> {
+        self.store.begin(self.inside(repository)?, algorithm).await
+    }
+
+    async fn expect(&self, upload: &mut Self::Upload, length: u64) -> Result<(), StoreError> {
+        self.store.expect(upload, length).await
     }
 
     async fn append(&self, upload: &mut Self::Upload, chunk: Bytes) -> Result<(), StoreError> {
@@ -116,13 +124,11 @@ impl<S: Store> Store for Prefixed<S> {
     async fn put_manifest(
         &self,
         repository: &str,
-        reference: &TagOrDigest,
         manifest: RawManifest,
+        tags: &[Arc<str>],
     ) -> Result<(), StoreError> {
         let repository = self.inside(repository)?;
-        self.store
-            .put_manifest(repository, reference, manifest)
-            .await
+        self.store.put_manifest(repository, manifest, tags).await
     }
 
     async fn delete_manifest(
@@ -132,5 +138,10 @@ impl<S: Store> Store for Prefixed<S> {
     ) -> Result<bool, StoreError> {
         let repository = self.inside(repository)?;
         self.store.delete_manifest(repository, reference).await
+    }
+
+    async fn delete_blob(&self, repository: &str, digest: &Digest) -> Result<bool, StoreError> {
+        let repository = self.inside(repository)?;
+        self.store.delete_blob(repository, digest).await
     }
 }
