@@ -10,8 +10,10 @@ mod catalogue;
 mod certify;
 mod chunks;
 mod client_certificates;
+mod clients;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod conformance;
 mod faults;
 mod flags;
 mod kinds;
