@@ -28,6 +28,7 @@ mod receive;
 mod route;
 mod self_signed;
 mod serve;
+mod session;
 mod socket;
 mod tally;
 #[cfg(test)]
