@@ -15,7 +15,7 @@ use super::tally::Stalled;
 pub(super) async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Refusal> {
     let broken = |e: axum::Error| {
         let reason = std::error::Error::source(&e);
-        if reason.is_some_and(|reason| reason.is::<Stalled>()) {
+        if matches!(reason, Some(reason) if reason.is::<Stalled>()) {
             let status = StatusCode::REQUEST_TIMEOUT;
             return Refusal::new(status, "BLOB_UPLOAD_INVALID", e).with(CONNECTION, "close");
         }

@@ -141,7 +141,7 @@ async fn serve<S: Store>(
     let Some(route) = route else {
         return Ok(operation.report(shared.uploads.count()));
     };
-    let route = route.as_ref().map_err(|reason| NoRoute::clone(reason))?;
+    let route = route.as_ref().map_err(NoRoute::clone)?;
     if let Some(outside) = route.repository().filter(|r| !shared.store.holds(r)) {
         return Err(no_repository(outside));
     }
@@ -383,7 +383,8 @@ mod tests {
         }
         let mut told = String::from_utf8(log.0.lock().expect("sound").clone()).expect("UTF-8");
         assert!(told.contains("answered"), "{told}");
-        told += &format!("{:?}", lines.first(2).await);
+        let lines = format!("{:?}", lines.first(2).await);
+        told.push_str(&lines);
         assert!(!told.contains("sesame"), "{told}");
         assert!(!told.contains("c2l0ZTpz"), "{told}");
     }

@@ -77,13 +77,14 @@ impl<S: Store> Server<S> {
             };
             connection::serve(stream, address, Arc::clone(&shared), stop, late)
         };
+        let most = operation.limits.connections.max(1);
         let mut open = JoinSet::new();
         while !cancel.is_cancelled() {
             operation.metrics.connections(open.len());
             tokio::select! {
                 () = cancel.cancelled() => {}
                 Some(_) = open.join_next() => {}
-                accepted = accept(&listener), if open.len() < operation.limits.connections => {
+                accepted = accept(&listener), if open.len() < most => {
                     open.spawn(serve(accepted, false));
                 }
             }
