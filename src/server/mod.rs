@@ -10,6 +10,8 @@ mod body;
 mod connection;
 mod delete;
 mod dispatch;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod htpasswd;
 mod limits;
 mod lists;
