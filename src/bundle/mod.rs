@@ -17,3 +17,4 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::BundleError;
 pub use index::{BUNDLE_HOST, Entry, bundle_reference};
 pub use record::{External, ImageRecord, Record};
+pub use write::{Finished, Upload, WriteOptions, Writer};
