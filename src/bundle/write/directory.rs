@@ -270,9 +270,8 @@ impl DirectoryWriter {
 
     /// Writes a manifest as the blob that it is in a layout.
     pub(super) fn put_manifest(&self, manifest: &RawManifest) -> Result<(), Failure> {
-        self.broken()?;
         let (digest, bytes) = (manifest.digest(), manifest.bytes());
-        if self.state().whole.contains_key(digest) {
+        if let Taken::Whole = self.take(digest, bytes.len() as u64)? {
             return Ok(());
         }
         let write = || {

@@ -89,7 +89,10 @@ impl TarWriter {
         let content = Content::of(plan, &self.options, None);
         let map = self.map(&content);
         let work = match self.unchanged(&map)? {
-            Some(finished) => Work::Done(finished),
+            Some(finished) => {
+                tar_commit::sweep(&*self.disk, &self.path)?;
+                Work::Done(finished)
+            }
             None => self.begin(map)?,
         };
         *session = Some(Session {
