@@ -8,6 +8,7 @@ use super::names;
 use super::state::State;
 use super::testing::{Images, Op, RecordingDisk, folder, pull};
 use crate::bundle::disk::RealDisk;
+use crate::oci::Digest;
 
 /// Two images that share a layer; one layer takes several writes.
 fn images() -> Images {
@@ -290,4 +291,78 @@ async fn a_run_that_dies_anywhere_is_completed_by_the_next() {
         }
         assert!(number > 20, "{name}: only {number} operations");
     }
+}
+
+/// The index at `path`, when the bundle there is whole: everything that it names is there and
+/// hashes to its name.
+fn whole_index(path: &Utf8Path) -> Vec<u8> {
+    let mut members: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    if path.is_dir() {
+        members = content(path);
+    } else {
+        let bytes = std::fs::read(path).expect("a tar");
+        for entry in tar::Archive::new(&bytes[..]).entries().expect("a tar") {
+            let mut entry = entry.expect("an entry");
+            let name = entry.path().expect("a name").to_string_lossy().into_owned();
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut entry, &mut bytes).expect("whole");
+            members.insert(name, bytes);
+        }
+    }
+    let index = members["index.json"].clone();
+    let mut open: Vec<String> = vec![String::from_utf8(index.clone()).expect("JSON")];
+    while let Some(text) = open.pop() {
+        for named in text.split("\"sha256:").skip(1) {
+            let hex = &named[..64];
+            let bytes = &members[&format!("blobs/sha256/{hex}")];
+            assert_eq!(Digest::of(bytes).hex(), hex);
+            // Layers are noise; only manifests name something.
+            open.extend(std::str::from_utf8(bytes).ok().map(str::to_owned));
+        }
+    }
+    index
+}
+
+#[tokio::test]
+async fn an_older_bundle_is_whole_until_the_new_one_is() {
+    let older = images();
+    let newer = Images::default()
+        .with("pause", &[(1, 700_000), (4, 900)])
+        .with("conformance", &[(2, 3000)]);
+    for name in ["set.tar", "set"] {
+        let mut seen = Vec::new();
+        for number in 0.. {
+            let folder = folder();
+            let path = folder.path.join(name);
+            let disk = RecordingDisk::new(&folder.path);
+            pull(&path, &older, older.options(), disk, &mut 0)
+                .await
+                .expect("a bundle");
+            let disk = RecordingDisk::dies_at(&folder.path, number);
+            let done = pull(&path, &newer, newer.options(), disk.clone(), &mut 0).await;
+            seen.push(whole_index(&path));
+            if !disk.died() {
+                done.expect("a newer bundle");
+                break;
+            }
+        }
+        seen.dedup();
+        assert_eq!(seen.len(), 2, "{name}: the old one, then the new one");
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_called_durable() {
+    let folder = folder();
+    let disk = RecordingDisk::new(&folder.path);
+    let images = images();
+    let path = folder.path.join("set.tar");
+    disk.refuse("sync set.tar.partial ", std::io::ErrorKind::Other);
+    let mut asked = 0;
+    let done = pull(&path, &images, images.options(), disk.clone(), &mut asked).await;
+    let error = done.expect_err("what was written may be lost").to_string();
+    assert!(error.contains("cannot sync"), "{error}");
+    let journal = |op: &Op| matches!(op, Op::Write(file, _, _) if file == "set.tar.partial.state");
+    assert!(!disk.log().iter().any(journal));
+    assert!(!path.exists());
 }

@@ -87,7 +87,8 @@ impl RecordingDisk {
         disk
     }
 
-    /// The next operation fails that holds `what`, such as `write set.tar`.
+    /// The next operation fails that holds `what`, such as `write set.tar`; a space behind it
+    /// ends the name.
     pub(super) fn refuse(&self, what: &str, kind: io::ErrorKind) {
         self.state().refuse = Some((what.to_owned(), kind));
     }
@@ -115,7 +116,8 @@ impl RecordingDisk {
         let mut state = self.state();
         let number = state.count;
         state.count += 1;
-        let matches = |(part, _): &mut (String, io::ErrorKind)| what.contains(part.as_str());
+        let matches =
+            |(part, _): &mut (String, io::ErrorKind)| format!("{what} ").contains(part.as_str());
         if let Some((_, kind)) = state.refuse.take_if(matches) {
             return Err(kind.into());
         }
