@@ -88,7 +88,7 @@ async fn a_pull_that_breaks_off_goes_on_inside_the_blob() {
         let outcome = pull(&source, &second, &images).await;
         assert!(outcome.is_complete(), "{:?}", outcome.errors);
         let done = second.finish(&names).expect("a bundle");
-        assert_eq!(done.files, [path.clone()]);
+        assert_eq!(done.files, std::slice::from_ref(&path));
         drop(second);
         let reads: Vec<String> = source
             .log()
