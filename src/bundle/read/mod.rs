@@ -8,10 +8,20 @@ mod folder;
 mod graph;
 mod region;
 mod repair;
+#[cfg(test)]
+mod repair_tests;
 mod source;
+#[cfg(test)]
+mod source_tests;
 mod storage;
 mod store;
+#[cfg(test)]
+mod store_tests;
 mod tar_files;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use bundle::{Bundle, Place};

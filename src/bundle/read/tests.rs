@@ -1,0 +1,556 @@
+//! Bundles that are sound, damaged or made to harm, from opening to hashing.
+
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+use super::super::record::{External, FORMAT, Record};
+use super::super::tarball::Tarball;
+use super::testing::{Layout, OnDisk, SHARED, layer};
+use super::*;
+use crate::catalog::Catalog;
+use crate::content::{BlobReader as _, Code};
+use crate::event::{Event, Observer, Silent};
+use crate::oci::{Descriptor, Digest, media_type};
+
+fn verify(bundle: &Bundle) -> Verification {
+    let verified = bundle.verify(&Silent, &CancellationToken::new());
+    verified.expect("not cancelled")
+}
+
+#[test]
+fn folder_tar_and_volumes_are_one() {
+    let layout = Layout::two_images();
+    for disk in layout.everywhere() {
+        let bundle = disk.open();
+        assert_eq!(bundle.path(), disk.path);
+        assert_eq!(bundle.entries().len(), 2);
+        assert!(bundle.record().is_none());
+        assert_eq!(bundle.check(), []);
+        let verified = verify(&bundle);
+        assert_eq!(verified.faults, []);
+        // An index, two manifests, one config, three layers.
+        assert_eq!(verified.read.count, 7);
+        let bytes: usize = layout
+            .members
+            .iter()
+            .filter(|(p, _)| p.starts_with("blobs/"))
+            .map(|(_, b)| b.len())
+            .sum();
+        assert_eq!(verified.read.bytes, bytes as u64);
+        let mut images = bundle.images_of(&Digest::of(SHARED));
+        images.sort();
+        assert_eq!(
+            images,
+            [
+                "registry.k8s.io/e2e/agnhost:2",
+                "registry.k8s.io/pause:3.10"
+            ]
+        );
+        assert_eq!(bundle.images_of(&Digest::of(b"nothing")), [""; 0]);
+    }
+    let disk = layout.in_volumes();
+    for part in ["set.tar.volumes", "set.tar.001", "set.tar.005"] {
+        let bundle = Bundle::open(&disk.path.with_file_name(part)).expect(part);
+        assert_eq!(bundle.path(), disk.path);
+    }
+}
+
+#[test]
+fn one_flipped_bit_is_found_with_whom_it_hurts_and_where() {
+    let large = Digest::of(&layer(2, 700_000));
+    let mut layout = Layout::two_images();
+    layout.flip(&large);
+    for disk in layout.everywhere() {
+        let bundle = disk.open();
+        assert_eq!(bundle.check(), [], "the structure is sound");
+        let [fault] = &verify(&bundle).faults[..] else {
+            panic!("one fault");
+        };
+        assert_eq!((fault.kind, &fault.digest), (FaultKind::Digest, &large));
+        assert_eq!(fault.images, ["registry.k8s.io/e2e/agnhost:2"]);
+        assert_eq!(fault.place, bundle.locate(&large).expect("there"));
+        assert!(
+            fault
+                .to_string()
+                .contains(&format!("blobs/sha256/{}", large.hex())),
+            "{fault}"
+        );
+    }
+    let fault = verify(&layout.in_volumes().open()).faults.remove(0);
+    assert!(fault.place.volumes.len() >= 7, "{:?}", fault.place);
+    assert!(fault.to_string().contains("set.tar.003"), "{fault}");
+
+    // A blob inside one volume names that one.
+    let mut layout = Layout::two_images();
+    layout.flip(&Digest::of(SHARED));
+    let fault = verify(&layout.in_volumes().open()).faults.remove(0);
+    assert_eq!(fault.images.len(), 2);
+    assert_eq!(fault.place.volumes.len(), 1, "{:?}", fault.place);
+}
+
+#[test]
+fn a_damaged_manifest_is_a_fault_of_the_structure() {
+    let mut layout = Layout::two_images();
+    let manifest = layout.entries[1].descriptor.digest.clone();
+    layout.flip(&manifest);
+    for disk in layout.everywhere() {
+        let bundle = disk.open();
+        let [fault] = &bundle.check()[..] else {
+            panic!("one fault");
+        };
+        assert_eq!((fault.kind, &fault.digest), (FaultKind::Digest, &manifest));
+        assert_eq!(fault.images, ["registry.k8s.io/e2e/agnhost:2"]);
+        // Said once, though hashing finds it too.
+        assert_eq!(verify(&bundle).faults, bundle.check());
+    }
+}
+
+#[test]
+fn what_is_named_and_missing_or_of_another_size_is_found() {
+    let sound = Layout::two_images();
+    let shared = Digest::of(SHARED);
+    let root = sound.entries[0].descriptor.digest.clone();
+    let without = |digest: &Digest| {
+        let mut layout = sound.clone();
+        layout
+            .members
+            .remove(&format!("blobs/sha256/{}", digest.hex()))
+            .expect("there");
+        layout
+    };
+    let mut longer = sound.clone();
+    longer
+        .members
+        .get_mut(&format!("blobs/sha256/{}", shared.hex()))
+        .expect("there")
+        .push(0);
+    let mut lying = sound.clone();
+    lying.entries[0].descriptor.size += 1;
+    for (layout, kind, digest, images) in [
+        (without(&shared), FaultKind::Missing, &shared, 2),
+        (without(&root), FaultKind::Missing, &root, 1),
+        (longer, FaultKind::Size, &shared, 2),
+        (lying, FaultKind::Size, &root, 1),
+    ] {
+        for disk in layout.everywhere() {
+            let found = disk.open().check();
+            let [fault] = &found[..] else {
+                panic!("one fault: {found:?}");
+            };
+            assert_eq!((fault.kind, &fault.digest), (kind, digest));
+            assert_eq!(fault.images.len(), images, "{fault}");
+        }
+    }
+}
+
+#[test]
+fn manifests_are_bounded() {
+    let mut layout = Layout::two_images();
+    let huge = format!(r#"{{"schemaVersion":2,"x":"{}"}}"#, "x".repeat(5 << 20));
+    let digest = layout.blob(huge.as_bytes());
+    layout.named(
+        "registry.k8s.io/huge:1",
+        Descriptor::new(media_type::OCI_MANIFEST, digest.clone(), huge.len() as u64),
+    );
+    let fault = layout.in_tar().open().check().remove(0);
+    assert_eq!((fault.kind, fault.digest), (FaultKind::TooLarge, digest));
+
+    // Every name leads to the same children: what is followed is limited all the same.
+    let mut layout = Layout::empty();
+    let child = layout.image(&[b"x"], "");
+    let missing = |n: u8| Descriptor::new(media_type::OCI_MANIFEST, Digest::of(&[n]), 1);
+    let children: Vec<Descriptor> = (0..=255).map(missing).chain([child]).collect();
+    let index = layout.index(&children);
+    for n in 0..100 {
+        layout.named(&format!("registry.k8s.io/x:{n}"), index.clone());
+    }
+    let disk = layout.in_tar();
+    let graph = graph::Graph::bounded(&disk.open(), 10_000);
+    let cut = graph.damaged().values();
+    let cut = cut.filter(|(kind, _)| *kind == FaultKind::TooLarge);
+    assert_eq!(cut.count(), 1);
+    assert!(graph.users(&index.digest).len() < 50);
+}
+
+#[test]
+fn two_manifests_of_one_name_are_a_fault() {
+    let mut layout = Layout::two_images();
+    let other = layout.image(&[b"other"], "");
+    layout.named("registry.k8s.io/pause:3.10", other);
+    let fault = layout.in_folder().open().check().remove(0);
+    assert_eq!(fault.kind, FaultKind::Name);
+    assert!(fault.message.contains("pause:3.10"), "{fault}");
+}
+
+#[test]
+fn volumes_must_all_be_there_in_order_and_whole() {
+    let made = || Layout::two_images().in_volumes();
+    let volume = |disk: &OnDisk, n: u32| disk.path.with_file_name(format!("set.tar.{n:03}"));
+
+    let disk = made();
+    fs::remove_file(volume(&disk, 3)).expect("removed");
+    fs::remove_file(volume(&disk, 5)).expect("removed");
+    let told = disk.refused();
+    assert!(
+        told.contains("set.tar.003, set.tar.005 are missing"),
+        "{told}"
+    );
+
+    let disk = made();
+    fs::write(volume(&disk, 2), "short").expect("written");
+    let told = disk.refused();
+    assert!(
+        told.contains("set.tar.002 has 5 bytes and should have 100000"),
+        "{told}"
+    );
+
+    // The same sizes in another order: the first header that is none betrays them.
+    let swap = |disk: &OnDisk, a, b| {
+        let (a, b, between) = (volume(disk, a), volume(disk, b), disk.dir.path().join("x"));
+        fs::rename(&a, &between).expect("renamed");
+        fs::rename(&b, &a).expect("renamed");
+        fs::rename(&between, &b).expect("renamed");
+    };
+    let disk = made();
+    swap(&disk, 1, 2);
+    let told = disk.refused();
+    assert!(
+        told.contains("set.tar.001") && told.contains("two are swapped"),
+        "{told}"
+    );
+    // Both inside one layer: only its bytes tell.
+    let disk = made();
+    swap(&disk, 4, 5);
+    let faults = verify(&disk.open()).faults;
+    assert_eq!(faults.len(), 1);
+    let told = faults[0].to_string();
+    assert!(
+        told.contains("set.tar.004") && told.contains("set.tar.005"),
+        "{told}"
+    );
+
+    let disk = made();
+    let list = disk.path.with_file_name("set.tar.volumes");
+    let text = fs::read_to_string(&list).expect("read");
+    let text = text
+        .replace("set.tar.003", "x")
+        .replace("set.tar.002", "set.tar.003")
+        .replace("\"x\"", "\"set.tar.002\"");
+    fs::write(&list, text).expect("written");
+    let told = disk.refused();
+    assert!(
+        told.contains("out of order: set.tar.003 stands in place 2"),
+        "{told}"
+    );
+
+    let disk = made();
+    fs::remove_file(disk.path.with_file_name("set.tar.volumes")).expect("removed");
+    let told = disk.refused();
+    assert!(told.contains("set.tar.volumes, is missing"), "{told}");
+}
+
+#[test]
+fn a_damaged_header_names_its_volume() {
+    let disk = Layout::two_images().in_volumes();
+    let path = disk.path.with_file_name("set.tar.001");
+    let mut bytes = fs::read(&path).expect("read");
+    // The size field of the second header: the first body is an empty one or a block.
+    let second = (1..8)
+        .map(|n| n * 512)
+        .find(|at| bytes[at + 257..].starts_with(b"ustar"));
+    bytes[second.expect("a header") + 130] ^= 1;
+    fs::write(&path, bytes).expect("written");
+    let told = disk.refused();
+    assert!(
+        told.contains("checksum is wrong (in") && told.contains("set.tar.001"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_tar_that_is_cut_or_compressed_or_hostile_is_refused() {
+    let disk = Layout::two_images().in_tar();
+    let whole = fs::read(&disk.path).expect("read");
+    for keep in [whole.len() - 1024, whole.len() / 2, 700] {
+        fs::write(&disk.path, &whole[..keep]).expect("written");
+        let told = disk.refused();
+        assert!(
+            told.contains("it is cut off after") && told.contains("copy it again"),
+            "{told}"
+        );
+    }
+    fs::write(&disk.path, b"\x1f\x8b\x08 and so on").expect("written");
+    let told = disk.refused();
+    assert!(
+        told.contains("compressed with gzip") && told.contains("gunzip --keep"),
+        "{told}"
+    );
+
+    let link = Tarball::new().entry("blobs/sha256/x", tar::EntryType::Symlink, b"");
+    let above = Tarball::new().file("../index.json", b"{}");
+    for (tar, word) in [(link, "it is a link"), (above, "leads out of the archive")] {
+        fs::write(&disk.path, tar.tar()).expect("written");
+        let told = disk.refused();
+        assert!(told.contains(word) && told.contains("set.tar"), "{told}");
+    }
+}
+
+#[test]
+fn what_is_no_layout_says_what_it_is() {
+    let empty = Layout::empty();
+    let disk = empty.in_folder();
+    fs::remove_file(disk.path.join("index.json")).expect("removed");
+    assert!(disk.refused().contains("no index.json"));
+    fs::create_dir(disk.path.join(".airbuoy")).expect("a folder");
+    assert!(disk.refused().contains("run the same `airbuoy pull` again"));
+
+    let disk = empty.in_folder();
+    fs::remove_file(disk.path.join("oci-layout")).expect("removed");
+    assert!(disk.refused().contains("no oci-layout"));
+    fs::write(
+        disk.path.join("oci-layout"),
+        r#"{"imageLayoutVersion":"2.0.0"}"#,
+    )
+    .expect("written");
+    assert!(disk.refused().contains("version 2.0.0"));
+
+    let disk = empty.in_tar();
+    fs::rename(&disk.path, disk.path.with_file_name("set.tar.partial")).expect("renamed");
+    assert!(disk.refused().contains("not complete"));
+    fs::remove_file(disk.path.with_file_name("set.tar.partial")).expect("removed");
+    assert!(disk.refused().contains("cannot open"));
+
+    let docker = Tarball::new()
+        .file("manifest.json", b"[]")
+        .file("repositories", b"{}");
+    fs::write(&disk.path, docker.tar()).expect("written");
+    let told = disk.refused();
+    assert!(
+        told.contains("docker save") && told.contains("skopeo"),
+        "{told}"
+    );
+
+    for (name, word) in [
+        ("index.json", "index.json cannot be used"),
+        ("airbuoy.json", "airbuoy.json cannot be used"),
+    ] {
+        let mut layout = Layout::two_images();
+        layout.members.insert(name.to_owned(), b"{".to_vec());
+        assert!(layout.in_tar().refused().contains(word));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_folder_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let secret = Digest::of(b"secret");
+    for inside in ["index.json", "blobs/sha256", "blobs", "airbuoy.json"] {
+        let disk = Layout::two_images().in_folder();
+        let (path, moved) = (disk.path.join(inside), disk.dir.path().join("moved"));
+        let _ = fs::rename(&path, &moved);
+        symlink(&moved, &path).expect("a link");
+        let told = disk.refused();
+        assert!(
+            told.contains(&format!("{inside} is refused: it is a link")),
+            "{told}"
+        );
+    }
+    let disk = Layout::two_images().in_folder();
+    let outside = disk.dir.path().join("outside");
+    fs::write(&outside, "secret").expect("written");
+    let blob = disk.path.join("blobs/sha256").join(secret.hex());
+    symlink(&outside, &blob).expect("a link");
+    assert!(disk.refused().contains("it is a link"));
+    fs::remove_file(&blob).expect("removed");
+    // The same after it was opened.
+    let bundle = disk.open();
+    let there = disk
+        .path
+        .join("blobs/sha256")
+        .join(Digest::of(SHARED).hex());
+    fs::remove_file(&there).expect("removed");
+    symlink(&outside, &there).expect("a link");
+    let [fault] = &verify(&bundle).faults[..] else {
+        panic!("one fault");
+    };
+    assert_eq!(fault.kind, FaultKind::Unreadable);
+    // The root itself may be one: the user named it.
+    let link = disk.dir.path().join("link");
+    fs::remove_file(&there).expect("removed");
+    symlink(&disk.path, &link).expect("a link");
+    Bundle::open(camino::Utf8Path::from_path(&link).expect("UTF-8")).expect("opened");
+}
+
+#[test]
+fn layouts_of_other_tools_work_by_their_names() {
+    let mut layout = Layout::two_images();
+    let digest = layout.entries[0].descriptor.clone();
+    let row = |more: &str| {
+        format!(
+            r#"{{"mediaType":"{}","digest":"{}","size":{},"platform":{{"os":"linux","architecture":"amd64"}}{more}}}"#,
+            digest.media_type, digest.digest, digest.size
+        )
+    };
+    let ref_name = |name: &str| {
+        row(&format!(
+            r#","annotations":{{"org.opencontainers.image.ref.name":"{name}"}}"#
+        ))
+    };
+    let index = format!(
+        r#"{{"schemaVersion":2,"manifests":[{},{},{}]}}"#,
+        ref_name("registry.k8s.io/pause:3.10"),
+        ref_name("latest"),
+        row("")
+    );
+    layout
+        .members
+        .insert("index.json".to_owned(), index.into_bytes());
+    for disk in layout.everywhere() {
+        let bundle = disk.open();
+        let names: Vec<String> = bundle
+            .entries()
+            .iter()
+            .map(super::super::Entry::name)
+            .collect();
+        let by_digest = format!("set@{}", digest.digest);
+        assert_eq!(names, ["pause:3.10", "set:latest", &by_digest]);
+        assert_eq!(bundle.check(), []);
+    }
+}
+
+#[test]
+fn what_a_delta_leaves_out_counts_apart() {
+    let base = Layout::two_images();
+    let mut delta = base.clone();
+    let shared = format!("blobs/sha256/{}", Digest::of(SHARED).hex());
+    delta.members.remove(&shared).expect("there");
+    let record = |size| Record {
+        format: FORMAT,
+        tool: "airbuoy 0.0.0".into(),
+        platforms: "all".into(),
+        images: Vec::new(),
+        releases: Vec::new(),
+        sonobuoy: Catalog::embedded().sonobuoy(None).expect("the default"),
+        external: vec![External {
+            digest: Digest::of(SHARED),
+            size,
+            repositories: vec!["registry.k8s.io/pause".into()],
+        }],
+    };
+    let size = SHARED.len() as u64;
+    delta
+        .members
+        .insert("airbuoy.json".to_owned(), record(size).to_bytes());
+    let (delta_disk, base_disk) = (delta.in_tar(), base.in_folder());
+    let bundle = delta_disk.open();
+    assert_eq!(bundle.external().len(), 1);
+    let verified = verify(&bundle);
+    assert_eq!(verified.faults, []);
+    assert_eq!(
+        verified.external,
+        Totals {
+            count: 1,
+            bytes: size
+        }
+    );
+    assert_eq!(verified.read.count, 6);
+    assert!(bundle.region(&Digest::of(SHARED)).expect("read").is_none());
+
+    let whole = bundle.with_base(vec![base_disk.open()]);
+    let region = whole.region(&Digest::of(SHARED)).expect("read");
+    assert_eq!(region.expect("in the base").size(), size);
+    assert_eq!(
+        verify(&whole).external.count,
+        1,
+        "a base does not make it whole"
+    );
+
+    // A base for the next one: what it leaves out is known to be there.
+    let next = super::super::Base::read(&delta_disk.path).expect("a base");
+    assert_eq!(next.blobs.len(), 4);
+    let row = next
+        .blobs
+        .iter()
+        .find(|b| b.digest == Digest::of(SHARED))
+        .expect("counted");
+    assert_eq!(
+        row.repositories,
+        ["registry.k8s.io/e2e/agnhost", "registry.k8s.io/pause"]
+    );
+
+    delta
+        .members
+        .insert("airbuoy.json".to_owned(), record(size + 1).to_bytes());
+    let fault = delta.in_tar().open().check().remove(0);
+    assert_eq!(fault.kind, FaultKind::Size);
+    let refused = super::super::Base::read(&delta.in_tar().path).expect_err("damaged");
+    assert!(
+        refused.to_string().contains("cannot be a base"),
+        "{refused}"
+    );
+}
+
+/// Adds up what it hears, and stops the run at the first bytes if it should.
+#[derive(Default)]
+struct Heard {
+    bytes: AtomicU64,
+    finished: AtomicU64,
+    cancel: Option<CancellationToken>,
+}
+
+impl Observer for Heard {
+    fn event(&self, event: Event) {
+        match event {
+            Event::BlobProgress { bytes, .. } => {
+                self.bytes.fetch_add(bytes, Ordering::Relaxed);
+                if let Some(cancel) = &self.cancel {
+                    cancel.cancel();
+                }
+            }
+            Event::BlobFinished { .. } => {
+                self.finished.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn progress_is_told_and_a_stop_is_heard() {
+    let disk = Layout::two_images().in_tar();
+    let heard = Heard::default();
+    let verified = disk
+        .open()
+        .verify(&heard, &CancellationToken::new())
+        .expect("verified");
+    assert_eq!(heard.bytes.into_inner(), verified.read.bytes);
+    assert_eq!(heard.finished.into_inner(), verified.read.count);
+
+    let cancel = CancellationToken::new();
+    let stopping = Heard {
+        cancel: Some(cancel.clone()),
+        ..Heard::default()
+    };
+    let stopped = disk.open().verify(&stopping, &cancel).expect_err("stopped");
+    assert_eq!(stopped.code(), Code::Cancelled);
+    assert!(stopping.bytes.into_inner() < verified.read.bytes);
+}
+
+#[test]
+fn upstream_names_are_the_ones_of_index_json() {
+    let disk = Layout::two_images().in_tar();
+    let inventory = disk.open().inventory();
+    assert_eq!(inventory.len(), 4);
+    let shared = inventory
+        .iter()
+        .find(|e| e.digest == Digest::of(SHARED))
+        .expect("listed");
+    assert_eq!(shared.size, SHARED.len() as u64);
+    assert_eq!(
+        shared.repositories,
+        ["registry.k8s.io/e2e/agnhost", "registry.k8s.io/pause"]
+    );
+}
