@@ -8,9 +8,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::super::error::BundleError;
 use super::super::index::{self, Entry, INDEX_LIMIT};
 use super::super::record::{External, RECORD_LIMIT, Record};
+use super::super::tar_map::blob_path;
 use super::graph::Graph;
 use super::region::Region;
-use super::storage::{Storage, member};
+use super::storage::Storage;
 use crate::oci::{Digest, Repository};
 
 /// The largest `oci-layout` that is read; it holds a version and nothing else.
@@ -118,7 +119,7 @@ impl Bundle {
     pub fn locate(&self, digest: &Digest) -> Option<Place> {
         self.storage.size(digest)?;
         Some(Place {
-            member: member(digest),
+            member: blob_path(digest),
             volumes: self.storage.volumes_of(digest),
         })
     }

@@ -6,6 +6,7 @@ mod check;
 mod fault;
 mod folder;
 mod graph;
+mod locking;
 mod region;
 mod repair;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod verify;
 
 pub use bundle::{Bundle, Place};
 pub use fault::{Fault, FaultKind};
+pub use locking::Shared;
 pub use region::Region;
 pub use repair::Repaired;
 pub use verify::{Totals, Verification};

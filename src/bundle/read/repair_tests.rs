@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
+use super::super::record::FORMAT;
+use super::super::{BundleError, RealDisk, Record, WriteOptions, Writer};
 use super::testing::{Layout, OnDisk, SHARED, layer};
 use super::*;
+use crate::catalog::Catalog;
 use crate::content::{BlobStream, Code, Failure, Retry, Source};
 use crate::event::{Observer, Silent};
 use crate::oci::{Descriptor, Digest, RawManifest, Reference, Repository};
@@ -57,7 +60,8 @@ impl Source for Upstream {
 async fn repair(bundle: &Bundle, faults: &[Fault], upstream: &Arc<Upstream>) -> Repaired {
     let observer: Arc<dyn Observer> = Arc::new(Silent);
     let cancel = CancellationToken::new();
-    bundle.repair(faults, upstream, &observer, &cancel).await
+    let repaired = bundle.repair(faults, upstream, &observer, &cancel).await;
+    repaired.expect("nobody else has it")
 }
 
 fn faults(bundle: &Bundle) -> Vec<Fault> {
@@ -159,5 +163,55 @@ async fn wrong_bytes_from_upstream_change_nothing() {
         };
         assert_eq!((digest, failure.code()), (&large, Code::DigestMismatch));
         assert_eq!(faults(&disk.open()).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_writer_a_server_and_a_repair_keep_apart() {
+    let layout = Layout::two_images();
+    let upstream = Upstream::new(&layout.in_tar());
+    let observer: Arc<dyn Observer> = Arc::new(Silent);
+    let cancel = CancellationToken::new();
+    for (n, disk) in layout.everywhere().into_iter().enumerate() {
+        let bundle = disk.open();
+        let locked = async || {
+            let repaired = bundle.repair(&[], &upstream, &observer, &cancel).await;
+            matches!(repaired, Err(BundleError::Locked { .. }))
+        };
+        let write = || {
+            let options = WriteOptions {
+                split: None,
+                external: Vec::new(),
+                record: record(),
+            };
+            Writer::open(&disk.path, options, RealDisk)
+        };
+        let writer = write().expect("free");
+        assert!(locked().await, "the writer has it");
+        let is_folder = n == 0;
+        if is_folder {
+            assert!(matches!(bundle.share(), Err(BundleError::Locked { .. })));
+        }
+        drop(writer);
+        let two = [
+            bundle.share().expect("free"),
+            bundle.share().expect("shared"),
+        ];
+        assert_eq!(locked().await, is_folder);
+        assert_eq!(write().is_err(), is_folder);
+        drop(two);
+        assert!(!locked().await);
+    }
+}
+
+fn record() -> Record {
+    Record {
+        format: FORMAT,
+        tool: "airbuoy 0.0.0".into(),
+        platforms: "all".into(),
+        images: Vec::new(),
+        releases: Vec::new(),
+        sonobuoy: Catalog::embedded().sonobuoy(None).expect("the default"),
+        external: Vec::new(),
     }
 }

@@ -7,10 +7,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
 use super::super::index::{self, Entry};
+use super::super::tar_map::blob_path;
 use super::super::tarball::Tarball;
 use super::super::volumes::{Volumes, list_path};
 use super::Bundle;
-use super::storage::member;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 
 /// The members of a layout, to be changed and then written.
@@ -69,14 +69,14 @@ impl Layout {
 
     pub(super) fn blob(&mut self, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
-        self.members.insert(member(&digest), bytes.to_vec());
+        self.members.insert(blob_path(&digest), bytes.to_vec());
         digest
     }
 
     /// An image of these layers; `more` goes into its manifest.
     pub(super) fn image(&mut self, layers: &[&[u8]], more: &str) -> Descriptor {
         let config = self.blob(format!("{{\"rootfs\":{}}}", layers.len()).as_bytes());
-        let config_size = self.members[&member(&config)].len();
+        let config_size = self.members[&blob_path(&config)].len();
         let mut rows = Vec::new();
         for layer in layers {
             let (digest, size) = (self.blob(layer), layer.len());
@@ -127,7 +127,7 @@ impl Layout {
 
     /// Changes one bit in the middle of a blob.
     pub(super) fn flip(&mut self, digest: &Digest) {
-        let bytes = self.members.get_mut(&member(digest)).expect("a blob");
+        let bytes = self.members.get_mut(&blob_path(digest)).expect("a blob");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0x10;
     }
