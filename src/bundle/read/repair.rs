@@ -180,7 +180,7 @@ impl Bundle {
         blob: &Descriptor,
         observer: &Arc<dyn Observer>,
     ) -> Result<NamedTempFile, Failure> {
-        let mut file = self.blocking(|bundle| bundle.temporary()).await?;
+        let mut file = self.blocking(Self::temporary).await?;
         let (sender, mut receiver) = mpsc::channel::<Bytes>(QUEUE);
         let writing = self.blocking(move |_| {
             while let Some(chunk) = receiver.blocking_recv() {
