@@ -12,6 +12,7 @@ mod certify;
 mod cluster;
 mod faults;
 mod flags;
+mod foreign_layouts;
 mod kinds;
 mod layers;
 mod live;

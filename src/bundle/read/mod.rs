@@ -8,6 +8,8 @@ mod fault;
 mod folder;
 mod graph;
 mod locking;
+#[cfg(test)]
+mod open_tests;
 mod region;
 mod repair;
 #[cfg(test)]
@@ -22,9 +24,9 @@ mod store_tests;
 mod tar_files;
 #[cfg(test)]
 mod testing;
-#[cfg(test)]
-mod tests;
 mod verify;
+#[cfg(test)]
+mod verify_tests;
 
 pub use bundle::{Bundle, Place};
 pub use fault::{Fault, FaultKind};
