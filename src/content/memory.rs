@@ -1,10 +1,10 @@
 //! A [`Store`] in memory: the embedded target of a rehearsal, and stand-in upstreams.
 //!
-//! Each blob is held once, however many repositories show it. Nothing is ever collected: what
-//! was committed stays until the store is dropped.
+//! Each blob is held once, however many repositories show it, and goes when it is deleted from the
+//! last of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
@@ -29,6 +29,7 @@ struct State {
 /// A blob on its way into a [`MemoryStore`].
 pub struct MemoryUpload {
     repository: String,
+    algorithm: Algorithm,
     hasher: Hasher,
     builder: Builder,
 }
@@ -44,35 +45,49 @@ impl MemoryStore {
         let digest = Digest::of(bytes);
         let mut builder = Builder::default();
         builder.append(bytes);
-        self.show(repository, &digest, Some(builder.finish()));
+        self.show(repository, &digest, builder.finish());
         digest
     }
 
-    /// [`Store::put_manifest`] without a runtime.
+    /// [`Store::put_manifest`] without a runtime; refused as well when `reference` is a digest
+    /// and not the manifest's.
     pub fn insert_manifest(
         &self,
         repository: &str,
         reference: &TagOrDigest,
         manifest: RawManifest,
     ) -> Result<(), StoreError> {
-        let successors = manifest.successors()?;
+        match reference {
+            TagOrDigest::Digest(digest) if digest != manifest.digest() => {
+                Err(StoreError::DigestMismatch(digest.clone()))
+            }
+            TagOrDigest::Digest(_) => self.put(repository, manifest, &[]),
+            TagOrDigest::Tag(tag) => self.put(repository, manifest, &[Arc::clone(tag)]),
+        }
+    }
+
+    fn put(
+        &self,
+        repository: &str,
+        manifest: RawManifest,
+        tags: &[Arc<str>],
+    ) -> Result<(), StoreError> {
         let held = Held::new(manifest)?;
         let mut state = self.write();
         let nothing = Contents::default();
         let contents = state.repositories.get(repository).unwrap_or(&nothing);
-        if let Some(missing) = contents.first_missing(&successors) {
+        if let Some(missing) = contents.first_missing(&held) {
             return Err(StoreError::Missing(missing.clone()));
         }
         let contents = state.repositories.entry(repository.to_owned()).or_default();
-        contents.put(reference, held)
+        contents.put(held, tags);
+        Ok(())
     }
 
-    /// Makes a blob visible in a repository; `blob` is kept when the digest is new.
-    fn show(&self, repository: &str, digest: &Digest, blob: Option<MemoryBlob>) {
+    /// Makes a blob visible in a repository; the bytes are kept when the digest is new.
+    fn show(&self, repository: &str, digest: &Digest, blob: MemoryBlob) {
         let mut state = self.write();
-        if let Some(blob) = blob {
-            state.blobs.entry(digest.clone()).or_insert(blob);
-        }
+        state.blobs.entry(digest.clone()).or_insert(blob);
         let contents = state.repositories.entry(repository.to_owned()).or_default();
         contents.blobs.insert(digest.clone());
     }
@@ -139,11 +154,15 @@ impl Store for MemoryStore {
         Ok(contents.map_or_else(Vec::new, |c| c.referrers(digest)))
     }
 
-    async fn begin(&self, repository: &str) -> Result<MemoryUpload, StoreError> {
+    async fn begin(
+        &self,
+        repository: &str,
+        algorithm: Algorithm,
+    ) -> Result<MemoryUpload, StoreError> {
         Ok(MemoryUpload {
             repository: repository.to_owned(),
-            // Guessed: the digest comes last. Another algorithm is hashed again at the end.
-            hasher: Hasher::new(Algorithm::Sha256),
+            algorithm,
+            hasher: Hasher::new(algorithm),
             builder: Builder::default(),
         })
     }
@@ -156,18 +175,17 @@ impl Store for MemoryStore {
 
     async fn commit(&self, upload: MemoryUpload, digest: &Digest) -> Result<(), StoreError> {
         let blob = upload.builder.finish();
-        let found = match digest.algorithm() {
-            Algorithm::Sha256 => upload.hasher.finish(),
-            Algorithm::Sha512 => {
-                let mut hasher = Hasher::new(Algorithm::Sha512);
-                blob.segments().iter().for_each(|s| hasher.update(s));
-                hasher.finish()
-            }
+        let found = if digest.algorithm() == upload.algorithm {
+            upload.hasher.finish()
+        } else {
+            let mut hasher = Hasher::new(digest.algorithm());
+            blob.segments().iter().for_each(|s| hasher.update(s));
+            hasher.finish()
         };
         if found != *digest {
             return Err(StoreError::DigestMismatch(digest.clone()));
         }
-        self.show(&upload.repository, digest, Some(blob));
+        self.show(&upload.repository, digest, blob);
         Ok(())
     }
 
@@ -177,18 +195,17 @@ impl Store for MemoryStore {
         digest: &Digest,
         from: Option<&str>,
     ) -> Result<bool, StoreError> {
-        let there = {
-            let state = self.read();
-            match from {
-                Some(from) => state
-                    .repositories
-                    .get(from)
-                    .is_some_and(|contents| contents.blobs.contains(digest)),
-                None => state.blobs.contains_key(digest),
-            }
+        let mut state = self.write();
+        let there = match from {
+            Some(from) => state
+                .repositories
+                .get(from)
+                .is_some_and(|contents| contents.blobs.contains(digest)),
+            None => state.blobs.contains_key(digest),
         };
-        if there && from != Some(repository) {
-            self.show(repository, digest, None);
+        if there {
+            let contents = state.repositories.entry(repository.to_owned()).or_default();
+            contents.blobs.insert(digest.clone());
         }
         Ok(there)
     }
@@ -196,10 +213,10 @@ impl Store for MemoryStore {
     async fn put_manifest(
         &self,
         repository: &str,
-        reference: &TagOrDigest,
         manifest: RawManifest,
+        tags: &[Arc<str>],
     ) -> Result<(), StoreError> {
-        self.insert_manifest(repository, reference, manifest)
+        self.put(repository, manifest, tags)
     }
 
     async fn delete_manifest(
@@ -209,157 +226,40 @@ impl Store for MemoryStore {
     ) -> Result<bool, StoreError> {
         let mut state = self.write();
         let contents = state.repositories.get_mut(repository);
-        Ok(contents.is_some_and(|c| c.delete(reference)))
+        contents.map_or(Ok(false), |contents| contents.delete(reference))
+    }
+
+    async fn delete_blob(&self, repository: &str, digest: &Digest) -> Result<bool, StoreError> {
+        let mut state = self.write();
+        let contents = state.repositories.get_mut(repository);
+        let there = contents.map_or(Ok(false), |contents| contents.delete_blob(digest))?;
+        let mut others = state.repositories.values();
+        if there && !others.any(|contents| contents.blobs.contains(digest)) {
+            state.blobs.remove(digest);
+        }
+        Ok(there)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::TryStreamExt;
-
-    use super::super::BlobReader;
+    use super::super::contract;
     use super::*;
-    use crate::oci::media_type;
-
-    fn tag(tag: &str) -> TagOrDigest {
-        TagOrDigest::Tag(tag.into())
-    }
-
-    fn image(config: &Digest, layer: &Digest, more: &str) -> RawManifest {
-        let text = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"{config}","size":1}},"layers":[{{"mediaType":"{}","digest":"{layer}","size":1{more}}}]}}"#,
-            media_type::OCI_MANIFEST,
-            media_type::OCI_CONFIG,
-            media_type::OCI_LAYER_GZIP,
-        );
-        RawManifest::new(text.into(), None).expect("a manifest")
-    }
-
-    async fn upload(store: &MemoryStore, bytes: &[u8], digest: &Digest) -> Result<(), StoreError> {
-        let mut upload = store.begin("a").await?;
-        for chunk in bytes.chunks(3) {
-            let chunk = Bytes::copy_from_slice(chunk);
-            store.append(&mut upload, chunk).await?;
-        }
-        store.commit(upload, digest).await
-    }
 
     #[tokio::test]
-    async fn only_bytes_that_match_become_visible() {
-        let store = MemoryStore::new();
-        let digest = Digest::of(b"content");
-        let refused = upload(&store, b"something", &digest).await;
-        assert!(matches!(refused, Err(StoreError::DigestMismatch(d)) if d == digest));
-        assert!(!store.has_repository("a").await.expect("memory"));
-
-        upload(&store, b"content", &digest).await.expect("sound");
-        let blob = store.blob("a", &digest).await.expect("memory");
-        let blob = blob.expect("the blob");
-        let read: Vec<Bytes> = blob.read(1, 4).try_collect().await.expect("memory");
-        assert_eq!(read.concat(), b"onte");
-
-        let mut hasher = Hasher::new(Algorithm::Sha512);
-        hasher.update(b"content");
-        let sha512 = hasher.finish();
-        upload(&store, b"content", &sha512).await.expect("sound");
-        assert!(upload(&store, b"c0ntent", &sha512).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_blob_is_shown_only_where_it_was_mounted() {
-        let store = MemoryStore::new();
-        let digest = store.insert_blob("a", b"layer");
-        let shown = async |repository: &str| {
-            let blob = store.blob(repository, &digest).await.expect("memory");
-            blob.is_some()
-        };
-        assert!(!shown("b").await);
-        for (from, mounted) in [(Some("c"), false), (Some("b"), false), (Some("a"), true)] {
-            let answer = store.mount("b", &digest, from).await.expect("memory");
-            assert_eq!(answer, mounted, "{from:?}");
-        }
-        assert!(shown("b").await);
-        assert!(store.mount("d", &digest, None).await.expect("memory"));
-        assert!(shown("d").await);
-        let unknown = Digest::of(b"unknown");
-        assert!(!store.mount("d", &unknown, None).await.expect("memory"));
-    }
-
-    #[tokio::test]
-    async fn a_manifest_waits_for_everything_it_names() {
-        let store = MemoryStore::new();
-        let (config, layer) = (Digest::of(b"c"), Digest::of(b"l"));
-        let whole = image(&config, &layer, "");
-        let missing = |digest: &Digest| {
-            let refused = store.insert_manifest("a", &tag("t"), whole.clone());
-            assert!(matches!(&refused, Err(StoreError::Missing(d)) if d == digest));
-        };
-        missing(&config);
-        store.insert_blob("elsewhere", b"c");
-        missing(&config);
-        store.insert_blob("a", b"c");
-        missing(&layer);
-        store.insert_blob("a", b"l");
-        store
-            .insert_manifest("a", &tag("t"), whole.clone())
-            .expect("complete");
-        assert_eq!(store.tags("a").await.expect("memory"), ["t"]);
-
-        let index = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{{"mediaType":"{}","digest":"{}","size":{}}}]}}"#,
-            media_type::OCI_INDEX,
-            media_type::OCI_MANIFEST,
-            whole.digest(),
-            whole.bytes().len()
-        );
-        let index = RawManifest::new(index.into(), None).expect("an index");
-        let refused = store.insert_manifest("elsewhere", &tag("i"), index.clone());
-        assert!(matches!(refused, Err(StoreError::Missing(d)) if d == *whole.digest()));
-        store
-            .insert_manifest("a", &tag("i"), index)
-            .expect("complete");
+    async fn it_keeps_the_promises_of_a_store() {
+        contract::holds(async || MemoryStore::new()).await;
     }
 
     #[test]
-    fn a_foreign_layer_may_be_elsewhere() {
+    fn a_manifest_goes_only_under_its_own_digest() {
         let store = MemoryStore::new();
-        let config = store.insert_blob("a", b"c");
-        let layer = Digest::of(b"windows");
-        let urls = r#","urls":["https://example.com/layer"]"#;
-        let with_urls = image(&config, &layer, urls);
-        let text = String::from_utf8(with_urls.bytes().to_vec()).expect("text");
-        let foreign = text.replace(
-            media_type::OCI_LAYER_GZIP,
-            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-        );
-        let foreign = RawManifest::new(foreign.into(), None).expect("a manifest");
-        store
-            .insert_manifest("a", &tag("t"), foreign)
-            .expect("complete");
-        let refused = store.insert_manifest("a", &tag("t"), with_urls);
-        assert!(matches!(refused, Err(StoreError::Missing(_))));
-    }
-
-    #[tokio::test]
-    async fn deleting_a_manifest_takes_its_tags_along() {
-        let store = MemoryStore::new();
-        let (config, layer) = (store.insert_blob("a", b"c"), store.insert_blob("a", b"l"));
-        let manifest = image(&config, &layer, "");
-        for name in ["t", "u"] {
-            let put = store.insert_manifest("a", &tag(name), manifest.clone());
-            put.expect("complete");
-        }
-        let delete = async |reference: &TagOrDigest| {
-            let deleted = store.delete_manifest("a", reference).await;
-            deleted.expect("memory")
-        };
-        assert!(delete(&tag("t")).await);
-        assert!(!delete(&tag("t")).await);
-        assert_eq!(store.tags("a").await.expect("memory"), ["u"]);
-        let digest = manifest.digest().into();
-        assert!(delete(&digest).await);
-        assert!(store.tags("a").await.expect("memory").is_empty());
-        let gone = store.manifest("a", &digest).await.expect("memory");
-        assert!(gone.is_none());
+        let text = r#"{"schemaVersion":2,"manifests":[]}"#;
+        let manifest = RawManifest::new(text.into(), None).expect("an index");
+        let other = TagOrDigest::from(Digest::of(b"other"));
+        let refused = store.insert_manifest("a", &other, manifest.clone());
+        assert!(matches!(refused, Err(StoreError::DigestMismatch(_))));
+        let own = manifest.digest().into();
+        store.insert_manifest("a", &own, manifest).expect("its own");
     }
 }

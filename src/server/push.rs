@@ -1,153 +1,101 @@
-//! The writing half of the distribution-spec: uploads and mounts. Manifests are in
+//! The writing half of the distribution-spec, its beginning: blobs that come in one request, are
+//! mounted, or open an upload that [`session`](super::session) goes on with. Manifests are in
 //! [`publish`](super::publish).
+
+use std::sync::Arc;
 
 use axum::body::BodyDataStream;
 use axum::http::header::{LOCATION, RANGE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
 use super::answer::{Refusal, created, empty, header};
-use super::body::{in_order, next};
+use super::body::content_length;
 use super::dispatch::Shared;
 use super::page::Query;
+use super::receive::{receive, to_its_end};
 use super::uploads::{Loan, NotOpened, Session};
 use crate::content::{Store, StoreError};
-use crate::oci::Digest;
+use crate::oci::{Algorithm, Digest};
 
 /// How long a client that met [`NotOpened::TooMany`] is asked to wait, in seconds.
-const BUSY: &str = "10";
+const FULL: &str = "10";
 
+/// What chunks should have at least, in bytes. Smaller ones are taken too, but each is a round
+/// trip, and on disk a write.
+const CHUNK: HeaderValue = HeaderValue::from_static("65536");
+
+const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
-/// end-4a, 4b and 11: opens an upload, takes a whole blob at once, or mounts one.
+/// end-4a, 4b, 4c and 11: opens an upload, takes a whole blob at once, or mounts one.
 pub(super) async fn begin<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     repository: &str,
+    parts: &Parts,
     query: &Query,
     body: &mut BodyDataStream,
 ) -> Result<Response, Refusal> {
+    let mut algorithm = query.first("digest-algorithm").map(algorithm).transpose()?;
     if let Some(wanted) = query.first("mount") {
         let digest = digest(Some(wanted))?;
-        let from = query.first("from").filter(|from| !from.is_empty());
-        if shared.store.mount(repository, &digest, from).await? {
+        if mount(shared, repository, &digest, query).await? {
             return Ok(created_blob(repository, &digest));
         }
+        algorithm = algorithm.or(Some(digest.algorithm()));
     }
-    let upload = shared.store.begin(repository).await?;
-    let mut session = Session::new(repository, upload);
     if let Some(wanted) = query.first("digest") {
         let digest = digest(Some(wanted))?;
-        receive(shared, &mut session, body).await?;
-        shared.store.commit(session.upload, &digest).await?;
+        let session = session(shared, repository, digest.algorithm()).await?;
+        let loan = Loan::alone(session);
+        let announced = content_length(parts);
+        receive(shared, loan, announced, body, Some(digest.clone())).await?;
         return Ok(created_blob(repository, &digest));
     }
-    let id = shared.uploads.open(session).map_err(|error| match error {
+    let algorithm = algorithm.unwrap_or(Algorithm::Sha256);
+    let session = session(shared, repository, algorithm).await?;
+    let opened = shared.uploads.open(repository, session);
+    let id = opened.map_err(|error| match error {
         NotOpened::TooMany => Refusal::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error)
-            .with(RETRY_AFTER, BUSY),
+            .with(RETRY_AFTER, FULL),
         NotOpened::Random(_) => StoreError::Io(error.to_string()).into(),
     })?;
     Ok(progress(StatusCode::ACCEPTED, repository, &id, 0))
 }
 
-/// end-5: appends to an upload, as a numbered chunk or as a stream.
-pub(super) async fn append<S: Store>(
+async fn mount<S: Store>(
     shared: &Shared<S>,
     repository: &str,
-    id: &str,
-    parts: &Parts,
-    body: &mut BodyDataStream,
-) -> Result<Response, Refusal> {
-    let mut loan = resume(shared, repository, id, parts)?;
-    let session = loan.session().ok_or_else(|| no_upload(repository))?;
-    receive(shared, session, body).await?;
-    let received = session.received;
-    drop(loan);
-    Ok(progress(StatusCode::ACCEPTED, repository, id, received))
-}
-
-/// end-6: takes the rest of an upload and makes it a blob. The session ends either way, unless
-/// the rest is out of order: then nothing was taken.
-pub(super) async fn finish<S: Store>(
-    shared: &Shared<S>,
-    repository: &str,
-    id: &str,
-    parts: &Parts,
+    digest: &Digest,
     query: &Query,
-    body: &mut BodyDataStream,
-) -> Result<Response, Refusal> {
-    let loan = resume(shared, repository, id, parts)?;
-    let mut session = loan.keep().ok_or_else(|| no_upload(repository))?;
-    let digest = digest(query.first("digest"))?;
-    receive(shared, &mut session, body).await?;
-    shared.store.commit(session.upload, &digest).await?;
-    Ok(created_blob(repository, &digest))
+) -> Result<bool, Refusal> {
+    let from = query.first("from").filter(|from| !from.is_empty());
+    let (from, place) = (from.map(str::to_owned), repository.to_owned());
+    let (store, digest) = (Arc::clone(&shared.store), digest.clone());
+    let mounted = async move { store.mount(&place, &digest, from.as_deref()).await };
+    Ok(to_its_end(mounted).await??)
 }
 
-/// end-13: how far an upload came.
-pub(super) fn status<S: Store>(
+pub(super) async fn session<S: Store>(
     shared: &Shared<S>,
     repository: &str,
-    id: &str,
-) -> Result<Response, Refusal> {
-    let received = shared.uploads.received(repository, id);
-    let received = received.ok_or_else(|| no_upload(repository))?;
-    Ok(progress(StatusCode::NO_CONTENT, repository, id, received))
+    algorithm: Algorithm,
+) -> Result<Session<S::Upload>, Refusal> {
+    let upload = shared.store.begin(repository, algorithm).await?;
+    Ok(Session { upload, algorithm })
 }
 
-/// end-14: gives an upload up.
-pub(super) fn cancel<S: Store>(
-    shared: &Shared<S>,
-    repository: &str,
-    id: &str,
-) -> Result<Response, Refusal> {
-    let session = shared.uploads.close(repository, id);
-    session.ok_or_else(|| no_upload(repository))?;
-    Ok(empty(StatusCode::NO_CONTENT))
+fn algorithm(name: &str) -> Result<Algorithm, Refusal> {
+    let known = [Algorithm::Sha256, Algorithm::Sha512];
+    let found = known.into_iter().find(|known| known.as_str() == name);
+    found.ok_or_else(|| {
+        let message = "the `digest-algorithm` is neither sha256 nor sha512";
+        Refusal::bad("DIGEST_INVALID", message)
+    })
 }
 
-/// Borrows the upload for a request that goes on with it.
-fn resume<'a, S: Store>(
-    shared: &'a Shared<S>,
-    repository: &str,
-    id: &str,
-    parts: &Parts,
-) -> Result<Loan<'a, S::Upload>, Refusal> {
-    let mut loan = shared
-        .uploads
-        .lend(repository, id)
-        .ok_or_else(|| no_upload(repository))?;
-    let received = loan.session().map_or(0, |session| session.received);
-    in_order(parts, received).map_err(|refusal| {
-        refusal
-            .with(LOCATION, location(repository, id))
-            .with(RANGE, range(received))
-    })?;
-    Ok(loan)
-}
-
-/// Streams a body into an upload.
-async fn receive<S: Store>(
-    shared: &Shared<S>,
-    session: &mut Session<S::Upload>,
-    body: &mut BodyDataStream,
-) -> Result<(), Refusal> {
-    let limit = shared.options.upload_limit;
-    while let Some(chunk) = next(body).await? {
-        let received = session.received.saturating_add(chunk.len() as u64);
-        if received > limit {
-            session.torn = true;
-            return Err(StoreError::TooLarge { limit }.into());
-        }
-        session.torn = true;
-        shared.store.append(&mut session.upload, chunk).await?;
-        session.torn = false;
-        session.received = received;
-    }
-    Ok(())
-}
-
-fn digest(parameter: Option<&str>) -> Result<Digest, Refusal> {
+pub(super) fn digest(parameter: Option<&str>) -> Result<Digest, Refusal> {
     let text = parameter.ok_or_else(|| {
         let message = "the `digest` parameter is missing";
         Refusal::bad("DIGEST_INVALID", message)
@@ -155,40 +103,34 @@ fn digest(parameter: Option<&str>) -> Result<Digest, Refusal> {
     text.parse().map_err(|e| Refusal::bad("DIGEST_INVALID", e))
 }
 
-fn no_upload(repository: &str) -> Refusal {
-    let message = format!("there is no such upload in {repository}");
-    Refusal::not_found("BLOB_UPLOAD_UNKNOWN", message)
-}
-
-fn created_blob(repository: &str, digest: &Digest) -> Response {
+pub(super) fn created_blob(repository: &str, digest: &Digest) -> Response {
     created(&format!("/v2/{repository}/blobs/{digest}"), digest)
 }
 
 /// Where an upload goes on and what it holds.
-fn progress(status: StatusCode, repository: &str, id: &str, received: u64) -> Response {
+pub(super) fn progress(status: StatusCode, repository: &str, id: &str, received: u64) -> Response {
     let mut response = empty(status);
     let headers = response.headers_mut();
     headers.insert(LOCATION, header(location(repository, id)));
     headers.insert(RANGE, header(range(received)));
+    headers.insert(CHUNK_MIN_LENGTH, CHUNK);
     headers.insert(UPLOAD_UUID, header(id));
     response
 }
 
-fn location(repository: &str, id: &str) -> String {
+pub(super) fn location(repository: &str, id: &str) -> String {
     format!("/v2/{repository}/blobs/uploads/{id}")
 }
 
 /// An empty upload is `0-0` too: the form has no way to say it.
-fn range(received: u64) -> String {
+pub(super) fn range(received: u64) -> String {
     format!("0-{}", received.saturating_sub(1))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::Bytes;
-    use futures_util::{StreamExt, stream};
+    use futures_util::stream;
 
     use super::super::Options;
     use super::super::testing::{Answer, Peer, refused};
@@ -253,76 +195,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn chunks_go_on_where_the_last_one_ended() {
-        let peer = Peer::new().await;
-        let upload = peer.open("a").await;
-        let patch = async |range: &str, body: &'static str| {
-            let request = peer.request("PATCH", &upload).body(body);
-            Answer::to(request.header("Content-Range", range)).await
-        };
-        let first = patch("0-3", "cont").await;
-        assert_eq!((first.status, first.header("range")), (202, "0-3"));
-        assert_eq!(first.header("location"), upload);
-        for (range, status) in [("5-6", 416), ("0-3", 416), ("x", 416), ("4-9", 400)] {
-            let answer = patch(range, "ent").await;
-            assert_eq!(answer.status, status, "{range}");
-        }
-        let out_of_order = patch("7-8", "xx").await;
-        assert_eq!(out_of_order.header("range"), "0-3");
-        let status = peer.send("GET", &upload).await;
-        assert_eq!((status.status, status.header("range")), (204, "0-3"));
-        // A chunk without a range goes to the end.
-        let streamed = Answer::to(peer.request("PATCH", &upload).body("en")).await;
-        assert_eq!((streamed.status, streamed.header("range")), (202, "0-5"));
-        let digest = Digest::of(b"content");
-        let early = peer.request("PUT", &format!("{upload}?digest={digest}"));
-        let early = Answer::to(early.header("Content-Range", "9-9").body("t")).await;
-        assert_eq!((early.status, early.header("range")), (416, "0-5"));
-        let last = put(&peer, &format!("{upload}?digest={digest}"), b"t").await;
-        assert_eq!(last.status, 201);
-        assert!(has(&peer, "a", &digest).await);
-    }
-
-    #[tokio::test]
-    async fn a_client_that_goes_away_leaves_nothing_of_a_put_and_its_session_of_a_patch() {
-        let peer = Peer::new().await;
-        let half = || {
-            let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"con"))]);
-            let body = first.chain(stream::pending());
-            reqwest::Body::wrap_stream(body)
-        };
-        let digest = Digest::of(b"con");
-        let upload = peer.open("a").await;
-        let request = peer.request("PATCH", &upload).body(half()).send();
-        let cut = tokio::time::timeout(Duration::from_millis(500), request).await;
-        assert!(cut.is_err());
-        let mut status = peer.send("GET", &upload).await;
-        for _ in 0..200 {
-            if status.status == 204 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            status = peer.send("GET", &upload).await;
-        }
-        assert_eq!((status.status, status.header("range")), (204, "0-2"));
-
-        let put = format!("{upload}?digest={digest}");
-        let request = peer.request("PUT", &put).body(half()).send();
-        let cut = tokio::time::timeout(Duration::from_millis(500), request).await;
-        assert!(cut.is_err());
-        let mut status = peer.send("GET", &upload).await;
-        for _ in 0..200 {
-            if status.status == 404 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            status = peer.send("GET", &upload).await;
-        }
-        assert_eq!(status.status, 404);
-        assert!(!has(&peer, "a", &digest).await);
-    }
-
-    #[tokio::test]
     async fn a_blob_is_mounted_when_it_is_there() {
         let peer = Peer::new().await;
         let digest = peer.store.insert_blob("from", b"layer");
@@ -355,16 +227,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_upload_is_found_in_its_repository_only() {
+    async fn an_upload_tells_its_chunks_and_hears_its_algorithm() {
         let peer = Peer::new().await;
-        let upload = peer.open("a").await;
-        let foreign = upload.replace("/v2/a/", "/v2/b/");
-        for method in ["GET", "PATCH", "PUT", "DELETE"] {
-            let answer = peer.send(method, &foreign).await;
-            assert_eq!(answer.status, 404, "{method}");
+        let post = async |query: &str| {
+            let path = format!("/v2/a/blobs/uploads/?digest-algorithm={query}");
+            peer.send("POST", &path).await
+        };
+        let opened = post("sha512").await;
+        assert_eq!(opened.status, 202);
+        assert_eq!(opened.header("oci-chunk-min-length"), "65536");
+        let mut sha512 = Hasher::new(Algorithm::Sha512);
+        sha512.update(b"content");
+        let digests = [sha512.finish(), Digest::of(b"content")];
+        for digest in digests {
+            let upload = post("sha512").await;
+            let upload = upload.header("location");
+            let first = peer.request("PATCH", upload).body("con");
+            assert_eq!(Answer::to(first).await.status, 202);
+            let last = put(&peer, &format!("{upload}?digest={digest}"), b"tent").await;
+            assert_eq!(last.status, 201);
+            assert!(has(&peer, "a", &digest).await);
         }
-        assert_eq!(peer.send("DELETE", &upload).await.status, 204);
-        assert_eq!(peer.send("DELETE", &upload).await.status, 404);
+        assert_eq!(post("md5").await.refusal(), refused(400, "DIGEST_INVALID"));
     }
 
     #[tokio::test]
@@ -374,11 +258,16 @@ mod tests {
             ..Options::default()
         })
         .await;
-        let upload = peer.open("a").await;
         let body = vec![b' '; 3 << 20];
         let digest = Digest::of(&body);
-        let path = format!("{upload}?digest={digest}");
-        let answer = Answer::to(peer.request("PUT", &path).body(body)).await;
-        assert_eq!(answer.refusal(), refused(413, "SIZE_INVALID"));
+        let chunks = [Ok::<_, std::io::Error>(Bytes::from(body.clone()))];
+        let unannounced = reqwest::Body::wrap_stream(stream::iter(chunks));
+        for body in [unannounced, body.into()] {
+            let upload = peer.open("a").await;
+            let path = format!("{upload}?digest={digest}");
+            let answer = Answer::to(peer.request("PUT", &path).body(body)).await;
+            assert_eq!(answer.refusal(), refused(413, "SIZE_INVALID"));
+            assert_eq!(peer.send("GET", &upload).await.status, 404);
+        }
     }
 }

@@ -3,12 +3,17 @@
 
 mod content;
 mod directory;
+mod directory_names;
 mod feed;
 mod laid;
 mod medium;
 mod names;
 mod older;
 mod options;
+#[cfg(test)]
+mod order_tests;
+#[cfg(test)]
+mod recording;
 mod state;
 mod syncer;
 mod tar;
@@ -17,6 +22,8 @@ mod tar_commit;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble_tests;
 mod writer;
 
 pub use options::{Finished, WriteOptions};
