@@ -28,11 +28,11 @@ pub enum SettingsError {
     #[error(transparent)]
     Product(#[from] SubmissionError),
     /// A value of a flag makes no sense.
-    #[error("{flag} {value}: {reason}")]
+    #[error("{flag}{}{value}: {reason}", if value.is_empty() { "" } else { " " })]
     Value {
         /// The flag, or the positional argument.
         flag: &'static str,
-        /// As typed.
+        /// As typed; empty for a switch.
         value: String,
         /// What is wrong, and what was expected.
         reason: String,
@@ -60,6 +60,22 @@ pub enum SettingsError {
     /// Nothing says where to keep what is read once.
     #[error("there is no cache folder: neither XDG_CACHE_HOME nor HOME is set")]
     NoCacheDir,
+    /// A registry cannot be checked without a list.
+    #[error("{target} is no file here, and to check a registry --kubernetes-version is needed")]
+    NoVersion {
+        /// As typed.
+        target: String,
+    },
+    /// A bundle does not hold what was asked for.
+    #[error("{bundle} does not hold Kubernetes {version}: {held}")]
+    NotInBundle {
+        /// The bundle.
+        bundle: Utf8PathBuf,
+        /// What was asked for.
+        version: String,
+        /// What is in it.
+        held: String,
+    },
     /// The list of a release is not there yet.
     #[error("the image list of Kubernetes {version} was not read: --live does not work here")]
     Unread {
@@ -98,6 +114,9 @@ impl SettingsError {
                  image; --catalog takes a folder of lists"
                     .to_owned(),
             ),
+            Self::NoVersion { target } => Some(format!(
+                "airbuoy verify {target} --kubernetes-version v1.36.1"
+            )),
             Self::NoCacheDir => Some("name one with --cache-dir".to_owned()),
             Self::Product(error) => error.hint().map(str::to_owned),
             _ => None,
@@ -120,6 +139,8 @@ impl SettingsError {
             | Self::Value { .. }
             | Self::Content { .. }
             | Self::NoCacheDir
+            | Self::NoVersion { .. }
+            | Self::NotInBundle { .. }
             | Self::Unread { .. } => false,
         }
     }

@@ -2,6 +2,10 @@
 //! what comes out of here was checked before any byte moves.
 
 mod access;
+mod bundle_ls;
+mod bundle_path;
+mod byte_size;
+mod carried;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod config;
@@ -17,6 +21,8 @@ mod mirror;
 mod out_dir;
 mod placement;
 mod product;
+mod pull;
+mod push;
 mod rehearse;
 mod release;
 mod results;
@@ -30,6 +36,8 @@ mod submission;
 mod verify;
 
 pub use access::Access;
+pub use bundle_ls::BundleLsSettings;
+pub use carried::{Carried, Shipment};
 #[cfg(feature = "cluster")]
 pub use cluster::ClusterSettings;
 pub use config::ConfigSettings;
@@ -41,6 +49,8 @@ pub use live::{cache_dir, live_source};
 pub use messages::Messages;
 pub use mirror::MirrorSettings;
 pub use placement::Placement;
+pub use pull::PullSettings;
+pub use push::PushSettings;
 pub use rehearse::RehearseSettings;
 pub use release::Release;
 pub use results::ResultsSettings;
@@ -50,4 +60,4 @@ pub use run_script::RunScript;
 #[cfg(feature = "cluster")]
 pub use status::{CleanSettings, StatusSettings};
 pub use submission::{NewFolder, Subject, SubmissionSettings};
-pub use verify::VerifySettings;
+pub use verify::{VerifyBundle, VerifyRegistry, VerifySettings};
