@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::delta::AtTarget;
 use super::report::{Blobs, Bytes, ErrorRow, ImageRow};
 use crate::content::{Code, Failure};
 use crate::event::ImageStatus;
@@ -32,6 +33,8 @@ pub struct CopyOptions {
     pub first_backoff: Duration,
     /// Resolve and plan only.
     pub dry_run: bool,
+    /// Blobs that need not be sent: they are mounted from where they lie.
+    pub at_target: AtTarget,
 }
 
 impl Default for CopyOptions {
@@ -45,6 +48,7 @@ impl Default for CopyOptions {
             attempts: 5,
             first_backoff: Duration::from_millis(200),
             dry_run: false,
+            at_target: AtTarget::default(),
         }
     }
 }

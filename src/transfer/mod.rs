@@ -4,6 +4,7 @@
 mod blob;
 mod content;
 mod copy;
+mod delta;
 mod graph;
 mod image;
 mod pump;
@@ -20,6 +21,7 @@ mod testing;
 mod tests;
 
 pub use copy::copy;
+pub use delta::{AtTarget, Relied, WithTarget, locate};
 pub use image::{CopyError, CopyOptions, Image, Outcome};
 pub use report::{Blobs, Bytes, ErrorRow, ImageRow, Report};
 pub use verify::{Check, VerifyOptions, verify};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::Instant;
 
 use super::graph::{BlobId, ManifestId, PlaceId};
+use crate::oci::Repository;
 
 /// From this size on a blob is worth a HEAD before it is sent, and travels in the large lane.
 pub(super) const LARGE: u64 = 1 << 20;
@@ -30,7 +31,7 @@ pub(super) enum Kind {
     /// Send a blob.
     Copy { blob: BlobId, homes: Vec<PlaceId> },
     /// Bring a blob from one repository of a host to another.
-    Mount { place: PlaceId, from: PlaceId },
+    Mount { place: PlaceId, from: Repository },
     /// Send a blob to a repository whatever its host says it has.
     Force { place: PlaceId },
     /// Write a manifest.

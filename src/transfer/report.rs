@@ -88,6 +88,8 @@ pub struct Blobs {
     pub mounted: u64,
     /// Digests that were at the target already.
     pub present: u64,
+    /// Of these, digests that a delta leaves to its base.
+    pub external: u64,
 }
 
 /// Bytes of blob bodies; manifests are not among them.
@@ -101,4 +103,6 @@ pub struct Bytes {
     pub transferred: u64,
     /// Sent again after a fault.
     pub wasted: u64,
+    /// Left out of a delta because its base has them.
+    pub external: u64,
 }

@@ -159,11 +159,21 @@ impl<S: Source, T: Target> Run<S, T> {
         order.sort_by_key(|&id| std::cmp::Reverse(self.graph.blobs[id].descriptor.size));
         for blob in order {
             let size = self.graph.blobs[blob].descriptor.size;
-            let homes = self.graph.blobs[blob]
-                .hosts
-                .iter()
-                .filter_map(|h| h.first().copied())
-                .collect();
+            let mut homes = Vec::new();
+            for host in 0..self.graph.blobs[blob].hosts.len() {
+                let Some(&first) = self.graph.blobs[blob].hosts[host].first() else {
+                    continue;
+                };
+                let digest = &self.graph.blobs[blob].descriptor.digest;
+                let on = self.graph.places[first].repository.host();
+                match self.options.at_target.on_host(digest, on).cloned() {
+                    Some(from) => self.known(blob, host, &from),
+                    None => homes.push(first),
+                }
+            }
+            if homes.is_empty() {
+                continue;
+            }
             let kind = if size >= LARGE {
                 Kind::Probe { blob, homes }
             } else {
@@ -255,7 +265,7 @@ impl<S: Source, T: Target> Run<S, T> {
             Kind::Mount { place, from } => {
                 let work = self.work_of(self.graph.places[*place].blob);
                 let to = self.graph.places[*place].repository.clone();
-                let from = self.graph.places[*from].repository.clone();
+                let from = from.clone();
                 self.workers.spawn(async move {
                     Done::Brought(context.mount(&work, &to, Some(&from)).await)
                 })

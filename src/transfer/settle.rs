@@ -12,6 +12,7 @@ use super::queue::{Job, Kind};
 use super::run::{Done, Run, home, internal};
 use crate::content::{Code, Retry, Source, Target};
 use crate::event::{BlobOutcome, Event};
+use crate::oci::Repository;
 
 /// The longest own pause between two tries.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
@@ -110,12 +111,33 @@ impl<S: Source, T: Target> Run<S, T> {
             outcome,
             size,
         });
-        for &place in &blob.hosts[self.graph.places[home].host] {
-            if place != home && !self.graph.places[place].done {
-                self.queue.push(Kind::Mount { place, from: home }.into(), 0);
+        let (id, host) = (self.graph.places[home].blob, self.graph.places[home].host);
+        let from = self.graph.places[home].repository.clone();
+        self.spread(id, host, &from);
+    }
+
+    /// The blob lies in a repository of the host, which need not be one of the plan's.
+    pub(super) fn known(&mut self, blob: BlobId, host: usize, from: &Repository) {
+        let descriptor = &self.graph.blobs[blob].descriptor;
+        self.finished.blobs.present += 1;
+        self.context.observer.event(Event::BlobFinished {
+            blob: descriptor.digest.to_string(),
+            outcome: BlobOutcome::Present,
+            size: descriptor.size,
+        });
+        self.spread(blob, host, from);
+    }
+
+    /// Brings the blob from one repository of a host to all that need it there.
+    fn spread(&mut self, blob: BlobId, host: usize, from: &Repository) {
+        for place in self.graph.blobs[blob].hosts[host].clone() {
+            if self.graph.places[place].repository == *from {
+                self.placed(place);
+            } else if !self.graph.places[place].done {
+                let from = from.clone();
+                self.queue.push(Kind::Mount { place, from }.into(), 0);
             }
         }
-        self.placed(home);
     }
 
     fn brought(&mut self, job: Job, place: PlaceId, result: Result<Landed, CopyError>) {

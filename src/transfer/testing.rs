@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 
-use crate::content::{Begun, BlobStream, Code, Failure, Retry, Source, Target};
-use crate::oci::{Descriptor, Digest, RawManifest, Reference, Repository, media_type};
+use crate::content::{Begun, BlobStream, Code, Failure, Held, Retry, Source, Target};
+use crate::oci::{Descriptor, Digest, Hasher, RawManifest, Reference, Repository, media_type};
 
 /// A registry in memory.
 #[derive(Default)]
@@ -23,6 +23,8 @@ struct State {
     log: Vec<String>,
     faults: Vec<Fault>,
     refuses_mounts: bool,
+    /// First bytes of blobs that uploads hold from an earlier run.
+    held: HashMap<Digest, Bytes>,
     open: usize,
 }
 
@@ -73,6 +75,16 @@ impl Fake {
 
     pub(super) fn refuse_mounts(&self) {
         self.state().refuses_mounts = true;
+    }
+
+    pub(super) fn hold(&self, blob: &Digest, bytes: &[u8]) {
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.state().held.insert(blob.clone(), bytes);
+    }
+
+    pub(super) fn bytes(&self, repository: &Repository, blob: &Digest) -> Option<Bytes> {
+        let place = (repository.clone(), blob.clone());
+        self.state().blobs.get(&place).cloned()
     }
 
     pub(super) fn log(&self) -> Vec<String> {
@@ -307,7 +319,14 @@ impl Target for Fake {
             }
         }
         state.open += 1;
-        Ok(Begun::Upload(FakeUpload(repository.clone())))
+        let upload = FakeUpload(repository.clone());
+        if let Some(bytes) = state.held.get(&blob.digest) {
+            let mut hasher = Hasher::new(blob.digest.algorithm());
+            hasher.update(bytes);
+            let bytes = bytes.len() as u64;
+            return Ok(Begun::Partial(upload, Held { bytes, hasher }));
+        }
+        Ok(Begun::Upload(upload))
     }
 
     async fn upload(
@@ -319,7 +338,12 @@ impl Target for Fake {
         let repository = upload.0;
         self.state().open -= 1;
         self.call(format!("PUT {repository}@{}", blob.digest))?;
-        let mut bytes = Vec::new();
+        let mut bytes = self
+            .state()
+            .held
+            .remove(&blob.digest)
+            .unwrap_or_default()
+            .to_vec();
         // As an HTTP client with Content-Length does: what comes after the last byte is not read.
         while (bytes.len() as u64) < blob.size {
             match body.next().await {

@@ -170,6 +170,90 @@ async fn a_broken_stream_goes_on_where_it_broke() {
 }
 
 #[tokio::test]
+async fn an_upload_that_holds_something_gets_only_the_rest() {
+    let layer: Vec<u8> = (0..BIG)
+        .map(|i| u8::try_from(i % 251).expect("small"))
+        .collect();
+    let digest = Digest::of(&layer);
+    let at = format!("BLOB up.io/a@{digest}");
+    // Nothing, some and all of it; and something else, which is found out and forgotten.
+    let mut wrong = layer[..5000].to_vec();
+    wrong[77] ^= 1;
+    for (held, reads) in [
+        (&layer[..1], &["1"][..]),
+        (&layer[..5000], &["5000"]),
+        (&layer[..], &[]),
+        (&wrong, &["5000", "0"]),
+    ] {
+        let (source, target) = (Fake::new(), Fake::new());
+        source.image("up.io/a:1", &[&layer]);
+        target.hold(&digest, held);
+        let outcome = run(&source, &target, &images(&[("up.io/a:1", "t.io/a:1")])).await;
+        assert!(outcome.is_complete(), "{:?}", outcome.errors);
+        let log = source.log();
+        let offsets: Vec<&str> = log
+            .iter()
+            .filter_map(|line| Some(line.strip_prefix(&at)?.trim()))
+            // The registry in memory is asked early, from the beginning, before it is known that
+            // something is held.
+            .skip(1)
+            .collect();
+        assert_eq!(offsets, reads, "{} bytes held", held.len());
+        let arrived = target.bytes(reference("t.io/a:1").repository(), &digest);
+        assert!(arrived.expect("the blob") == layer);
+    }
+}
+
+#[tokio::test]
+async fn a_delta_relies_on_what_the_target_has() {
+    for mounts in [true, false] {
+        let (source, target) = (Fake::new(), Fake::new());
+        let images = two_images_that_share(&source);
+        let shared = vec![1; BIG];
+        let old = reference("t.io/old/x:1");
+        let blob = target.blob(old.repository(), shared.clone());
+        // The delta's bundle does not have it.
+        for name in ["up.io/a:1", "up.io/b:1"] {
+            source.remove_blob(reference(name).repository(), &blob.digest);
+        }
+        if !mounts {
+            target.refuse_mounts();
+        }
+        let nowhere = Descriptor::new("x", Digest::of(b"nowhere"), 7);
+        let candidates =
+            ["t.io/k/a:1", "t.io/old/x:1"].map(|at| reference(at).repository().clone());
+        let relied = [blob.clone(), nowhere].map(|blob| Relied {
+            blob,
+            candidates: candidates.to_vec(),
+        });
+        let (at_target, missing) = locate(&*target, &relied).await.expect("answers");
+        assert_eq!(missing, [1]);
+        assert_eq!(
+            at_target.on_host(&blob.digest, "t.io"),
+            Some(old.repository())
+        );
+        assert_eq!(at_target.on_host(&blob.digest, "other.io"), None);
+
+        let options = CopyOptions {
+            at_target: at_target.clone(),
+            ..options()
+        };
+        let source = Arc::new(WithTarget::new(source, target.clone(), at_target));
+        let cancel = CancellationToken::new();
+        let observer = Arc::new(Silent);
+        let outcome = copy(source, target.clone(), &images, &options, observer, &cancel).await;
+        assert!(outcome.is_complete(), "{:?}", outcome.errors);
+        for name in ["t.io/k/a:1", "t.io/k/b:1"] {
+            let arrived = target.bytes(reference(name).repository(), &blob.digest);
+            assert!(arrived.expect("the blob") == shared, "{name}");
+        }
+        let inside = target.count(&format!("BLOB t.io/old/x@{}", blob.digest));
+        assert_eq!(inside, if mounts { 0 } else { 2 });
+        assert_eq!(outcome.blobs.mounted, if mounts { 2 } else { 0 });
+    }
+}
+
+#[tokio::test]
 async fn wrong_bytes_are_tried_once_more_and_never_committed() {
     let (source, target) = (Fake::new(), Fake::new());
     source.image("up.io/a:1", &[b"good layer, long enough for chunks"]);

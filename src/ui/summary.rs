@@ -217,6 +217,7 @@ mod tests {
             unique: 4_200_000_000,
             transferred: 4_200_000_000,
             wasted: 0,
+            external: 0,
         };
         assert_eq!(
             mirrored(&all),
