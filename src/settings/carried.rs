@@ -35,6 +35,26 @@ pub struct Shipment {
     pub pulls: Vec<(Reference, Reference)>,
     /// What the user should know, one sentence each.
     pub notices: Vec<String>,
+    sets: Vec<ImageSet>,
+}
+
+impl Shipment {
+    /// What the keys' upstream prefixes become at the target.
+    pub fn prefixes(&self) -> BTreeSet<(String, String)> {
+        let Some(relocation) = &self.relocation else {
+            return BTreeSet::new();
+        };
+        let mut prefixes = BTreeSet::new();
+        for set in &self.sets {
+            let config = relocation.repo_config(set);
+            for (key, upstream) in &set.registries {
+                if let Some(prefix) = config.get(key) {
+                    prefixes.insert((upstream.clone(), prefix.to_string()));
+                }
+            }
+        }
+        prefixes
+    }
 }
 
 impl Carried {
@@ -114,6 +134,7 @@ impl Carried {
             pulls,
             notices,
             relocation: Some(relocation),
+            sets: placement.release.sets.clone(),
         })
     }
 
@@ -135,6 +156,7 @@ impl Carried {
         let chosen = self.extra.iter().filter(|source| kept.contains(*source));
         Ok(Shipment {
             relocation: None,
+            sets: Vec::new(),
             pulls: chosen.map(place).collect::<Result<_, _>>()?,
             notices,
         })
@@ -155,7 +177,11 @@ fn name_at_target(source: &Reference, layout: &crate::relocate::Layout) -> Strin
     };
     match source.tag() {
         Some(tag) => format!("{path}:{tag}"),
-        None => format!("{path}@{}", source.reference()),
+        // As for any image that is mirrored by its digest.
+        None => {
+            let digest = source.digest().map_or("", |digest| digest.hex());
+            format!("{path}:sha256-{}", digest.get(..12).unwrap_or(digest))
+        }
     }
 }
 
