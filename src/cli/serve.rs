@@ -12,7 +12,7 @@ Examples:
   airbuoy serve k8s-1.36.tar --listen 0.0.0.0:443 --tls-cert reg.crt --tls-key reg.key --htpasswd users
 
 The bundle is read where it lies and never changed. Ctrl-C or SIGTERM let requests under way end;
-SIGHUP reads the htpasswd file and the certificate again. /healthz answers without a login, /metrics
+SIGHUP reads the htpasswd file and the certificate again, and opens the access log anew. /healthz answers without a login, /metrics
 speaks Prometheus' language.";
 
 /// Serve a bundle as a registry, where there is none.
@@ -90,9 +90,10 @@ pub struct ProtectionArgs {
         hide_env = true
     )]
     pub tls_key: Option<Utf8PathBuf>,
-    /// Serve HTTPS with a certificate of an authority that is made for this; nodes trust its file.
+    /// Serve HTTPS with a certificate that is made here; nodes trust the file of its authority.
     ///
-    /// The authority is kept and used again, so that nodes need its certificate only once.
+    /// It is kept and used again, so that nodes need that file once: until it expires, after a
+    /// year, or no longer covers the addresses that are listened on.
     #[arg(
         long,
         env = "AIRBUOY_TLS_SELF_SIGNED",
@@ -110,7 +111,7 @@ pub struct ProtectionArgs {
         hide_env = true
     )]
     pub tls_name: Vec<String>,
-    /// Keep the authority of --tls-self-signed in DIR; by default ~/.local/share/airbuoy/tls.
+    /// Keep the certificate of --tls-self-signed in DIR; by default ~/.local/share/airbuoy/tls.
     #[arg(
         long,
         env = "AIRBUOY_TLS_DIR",

@@ -60,6 +60,9 @@ pub enum SettingsError {
     /// Nothing says where to keep what is read once.
     #[error("there is no cache folder: neither XDG_CACHE_HOME nor HOME is set")]
     NoCacheDir,
+    /// Nothing says where to keep what must outlive a run.
+    #[error("there is no folder for a certificate: neither XDG_DATA_HOME nor HOME is set")]
+    NoDataDir,
     /// A registry cannot be checked without a list.
     #[error("{target} is no file here, and to check a registry --kubernetes-version is needed")]
     NoVersion {
@@ -117,6 +120,7 @@ impl SettingsError {
             Self::NoVersion { target } => Some(format!(
                 "airbuoy verify {target} --kubernetes-version v1.36.1"
             )),
+            Self::NoDataDir => Some("name one with --tls-dir".to_owned()),
             Self::NoCacheDir => Some("name one with --cache-dir".to_owned()),
             Self::Product(error) => error.hint().map(str::to_owned),
             _ => None,
@@ -139,6 +143,7 @@ impl SettingsError {
             | Self::Value { .. }
             | Self::Content { .. }
             | Self::NoCacheDir
+            | Self::NoDataDir
             | Self::NoVersion { .. }
             | Self::NotInBundle { .. }
             | Self::Unread { .. } => false,

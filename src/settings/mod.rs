@@ -29,6 +29,7 @@ mod results;
 #[cfg(feature = "cluster")]
 mod run;
 mod run_script;
+mod serve;
 mod source_mirror;
 #[cfg(feature = "cluster")]
 mod status;
@@ -57,6 +58,7 @@ pub use results::ResultsSettings;
 #[cfg(feature = "cluster")]
 pub use run::RunSettings;
 pub use run_script::RunScript;
+pub use serve::{AccessLog, ServeSettings, ServeTls};
 #[cfg(feature = "cluster")]
 pub use status::{CleanSettings, StatusSettings};
 pub use submission::{NewFolder, Subject, SubmissionSettings};
