@@ -3,10 +3,21 @@
 
 mod error;
 mod index;
+mod inventory;
+mod read;
 mod record;
+mod scan;
 mod slices;
+mod tar_fault;
+mod tar_path;
+#[cfg(test)]
+mod tarball;
 mod volumes;
 
 pub use error::BundleError;
 pub use index::{BUNDLE_HOST, Entry, bundle_reference};
+pub use inventory::{Base, inventory_text};
+pub use read::{Bundle, Fault, FaultKind, Place, Region, Repaired, Totals, Verification};
 pub use record::{External, ImageRecord, Record};
+pub use scan::{MEMBERS, Member, ReadAt, scan};
+pub use tar_fault::TarFault;
