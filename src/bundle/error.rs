@@ -119,6 +119,13 @@ impl BundleError {
                 io::ErrorKind::ReadOnlyFilesystem => {
                     Some("the disk is mounted read-only: write the bundle somewhere else".into())
                 }
+                io::ErrorKind::QuotaExceeded => Some(
+                    "your quota on this disk is used up: make room and run the same command again"
+                        .into(),
+                ),
+                io::ErrorKind::PermissionDenied => {
+                    Some("this user may not do that there: write the bundle somewhere else".into())
+                }
                 _ => None,
             },
             Self::Structure { hint, .. } => hint.clone(),
