@@ -48,14 +48,24 @@ mod tests {
 
     #[test]
     fn others_come_first_and_what_nobody_can_use_is_left_out() {
-        let all = ["127.0.0.1", "10.0.0.5", "fe80::1", "::1", "2001:db8::5", "169.254.1.1"];
+        let all = [
+            "127.0.0.1",
+            "10.0.0.5",
+            "fe80::1",
+            "::1",
+            "2001:db8::5",
+            "169.254.1.1",
+        ];
         let all = all.map(|ip| ip.parse::<IpAddr>().expect("an address"));
         let shown = |only_v4| -> Vec<String> {
             let sorted = sorted(all.into_iter().chain(all), only_v4).into_iter();
             sorted.map(|ip| ip.to_string()).collect()
         };
         assert_eq!(shown(true), ["10.0.0.5", "127.0.0.1"]);
-        assert_eq!(shown(false), ["10.0.0.5", "2001:db8::5", "127.0.0.1", "::1"]);
+        assert_eq!(
+            shown(false),
+            ["10.0.0.5", "2001:db8::5", "127.0.0.1", "::1"]
+        );
     }
 
     #[test]

@@ -41,7 +41,10 @@ impl Certificate {
         let (files, authority) = match &settings.tls {
             ServeTls::Off => return Ok(None),
             ServeTls::Files { certificate, key } => (
-                [("--tls-cert", certificate.clone()), ("--tls-key", key.clone())],
+                [
+                    ("--tls-cert", certificate.clone()),
+                    ("--tls-key", key.clone()),
+                ],
                 None,
             ),
             ServeTls::SelfSigned { dir, names, ca_out } => {
@@ -88,11 +91,7 @@ fn kept_or_made(
     let (ca, certificate, key) = (read(AUTHORITY), read(CERTIFICATE), read(KEY));
     let soon = SystemTime::now() + LEFT;
     let is_good = covers(&ca, &certificate, hosts, soon) && Tls::new(&certificate, &key).is_ok();
-    let ca = if is_good {
-        ca
-    } else {
-        make(dir, hosts)?
-    };
+    let ca = if is_good { ca } else { make(dir, hosts)? };
     let path = match ca_out {
         Some(path) => {
             files::write_all(&[plain(path.to_owned(), ca)])?;
@@ -139,9 +138,8 @@ mod tests {
     fn a_made_certificate_is_used_again_until_a_host_is_missing() {
         let dir = tempfile::tempdir().expect("a folder");
         let dir = Utf8Path::from_path(dir.path()).expect("UTF-8");
-        let hosts = |names: &[&str]| -> Vec<String> {
-            names.iter().map(|&name| name.to_owned()).collect()
-        };
+        let hosts =
+            |names: &[&str]| -> Vec<String> { names.iter().map(|&name| name.to_owned()).collect() };
         let out = dir.join("nodes-ca.pem");
         let first = kept_or_made(dir, &hosts(&["127.0.0.1", "reg.local"]), Some(&out));
         assert!(first.expect("made").is_new);

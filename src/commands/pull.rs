@@ -113,7 +113,8 @@ impl Pull {
         cancel: &CancellationToken,
     ) -> anyhow::Result<Ended> {
         let started = Instant::now();
-        let source = Registry::with_observer(self.settings.access.source.clone(), observer.clone())?;
+        let source =
+            Registry::with_observer(self.settings.access.source.clone(), observer.clone())?;
         let rivals = rivals(&self.images);
         let done = |outcome: Outcome, how: How| {
             let mut report = reporting::report(&outcome, &[&source], started.elapsed());
@@ -133,7 +134,9 @@ impl Pull {
             }
         }
         let settings = &self.settings;
-        let may_be_whole = self.existing.may_be_whole(settings, &self.record, &self.external);
+        let may_be_whole = self
+            .existing
+            .may_be_whole(settings, &self.record, &self.external);
         if settings.dry_run || may_be_whole {
             let shelf = self.existing.shelf();
             let looked = self
@@ -161,7 +164,14 @@ impl Pull {
             tokio::task::spawn_blocking(move || Writer::open(&path, options, RealDisk)).await??;
         let writer = Arc::new(writer);
         let outcome = self
-            .copy_to(&source, writer.clone(), &self.images, false, &observer, cancel)
+            .copy_to(
+                &source,
+                writer.clone(),
+                &self.images,
+                false,
+                &observer,
+                cancel,
+            )
             .await;
         let commit = outcome.is_complete() || settings.keep_going && !outcome.cancelled;
         let brought = self.brought(&outcome);
@@ -232,11 +242,7 @@ impl Pull {
     }
 }
 
-async fn finish(
-    writer: Arc<Writer<RealDisk>>,
-    brought: Vec<Reference>,
-) -> anyhow::Result<Finished> {
-    let writer = Arc::into_inner(writer).context("a part of the copy still writes the bundle")?;
+async fn finish(writer: Arc<Writer>, brought: Vec<Reference>) -> anyhow::Result<Finished> {
     Ok(tokio::task::spawn_blocking(move || writer.finish(&brought)).await??)
 }
 

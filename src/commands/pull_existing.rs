@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::shelf::Shelf;
 use crate::bundle::{Bundle, BundleError, External, Record};
 use crate::kube_version::KubeVersion;
-use crate::settings::PullSettings;
+use crate::settings::{PullSettings, SettingsError};
 
 /// A bundle of that name, as far as there is one.
 pub(super) enum Existing {
@@ -19,44 +19,12 @@ pub(super) enum Existing {
     File(Bundle),
 }
 
-/// Pulling would lose what lies there.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Occupied {
-    /// It holds other versions.
-    #[error("{bundle} holds Kubernetes {held}, and this command would replace it by {asked}")]
-    OtherVersions {
-        bundle: Utf8PathBuf,
-        held: String,
-        asked: String,
-        /// All versions, as flags.
-        flags: String,
-    },
-    /// Nobody can say what it is.
-    #[error("{bundle} is there and airbuoy cannot tell what it is: {reason}")]
-    Unknown { bundle: Utf8PathBuf, reason: String },
-}
-
-impl Occupied {
-    pub(super) fn hint(&self) -> String {
-        match self {
-            Self::OtherVersions { flags, .. } => format!(
-                "name another file, or pull all of them at once:{flags}; a directory would be \
-                 added to"
-            ),
-            Self::Unknown { .. } => "name another file, or move this one away".to_owned(),
-        }
-    }
-}
-
 impl Existing {
     /// Looks, and opens what is there.
-    pub(super) fn open(path: &Utf8Path) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Utf8Path) -> Result<Self, SettingsError> {
         let volumes = Utf8PathBuf::from(format!("{path}.volumes"));
         let opened = |result: Result<Bundle, BundleError>| {
-            result.map_err(|error| Occupied::Unknown {
-                bundle: path.to_owned(),
-                reason: error.to_string(),
-            })
+            result.map_err(|error| unknown(path, &error.to_string()))
         };
         if path.is_dir() {
             // Without an index it is a run that was not finished, or a folder to fill.
@@ -105,20 +73,20 @@ impl Existing {
         is_cut_into(&settings.bundle, settings.split)
             && record.versions().all(|version| held.contains(version))
             && bundle.external().iter().all(left_out)
-            && base.iter().all(|blob| bundle.locate(&blob.digest).is_none())
+            && base
+                .iter()
+                .all(|blob| bundle.locate(&blob.digest).is_none())
     }
 
     /// Refuses to replace a file that holds what the command does not ask for.
-    pub(super) fn may_be_replaced(&self, settings: &PullSettings) -> Result<(), Occupied> {
+    pub(super) fn may_be_replaced(&self, settings: &PullSettings) -> Result<(), SettingsError> {
         let Self::File(bundle) = self else {
             return Ok(());
         };
         let path = settings.bundle.clone();
         let Some(record) = bundle.record() else {
-            return Err(Occupied::Unknown {
-                bundle: path,
-                reason: "it does not say which Kubernetes versions it is for".to_owned(),
-            });
+            let reason = "it does not say which Kubernetes versions it is for";
+            return Err(unknown(&path, reason));
         };
         let sets = &settings.placement.release.sets;
         let asked: Vec<&KubeVersion> = sets.iter().map(|set| &set.version).collect();
@@ -131,14 +99,32 @@ impl Existing {
             versions.join(", ")
         };
         let all = record.versions().filter(lost).chain(asked.iter().copied());
-        Err(Occupied::OtherVersions {
+        let flags = all.fold(String::new(), |flags, version| {
+            format!("{flags} --kubernetes-version {version}")
+        });
+        let (held, asked) = (
+            list(&mut record.versions()),
+            list(&mut asked.iter().copied()),
+        );
+        Err(SettingsError::Occupied {
             bundle: path,
-            held: list(&mut record.versions()),
-            asked: list(&mut asked.iter().copied()),
-            flags: all.fold(String::new(), |flags, version| {
-                format!("{flags} --kubernetes-version {version}")
-            }),
+            reason: format!(
+                "it holds Kubernetes {held}, and this command would replace it by {asked}"
+            ),
+            hint: format!(
+                "name another file, or pull all of them at once:{flags}; a directory would be \
+                 added to"
+            ),
         })
+    }
+}
+
+/// Nobody can say what it is, so nobody may replace it.
+fn unknown(path: &Utf8Path, reason: &str) -> SettingsError {
+    SettingsError::Occupied {
+        bundle: path.to_owned(),
+        reason: format!("something is there that is no bundle of airbuoy: {reason}"),
+        hint: "name another file, or move this one away".to_owned(),
     }
 }
 

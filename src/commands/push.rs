@@ -38,12 +38,7 @@ pub(super) fn run(
     if let Checked::Unsound(status) = structure(&bundle, printer) {
         return Ok(status);
     }
-    let carried = Carried::new(
-        &settings,
-        bundle.path(),
-        bundle.entries(),
-        bundle.record(),
-    )?;
+    let carried = Carried::new(&settings, bundle.path(), bundle.entries(), bundle.record())?;
     let targets = std::iter::once(&settings.target).chain(&settings.also);
     let shipments = targets
         .map(|target| carried.shipment(target))
@@ -131,7 +126,8 @@ impl Push {
                 return Ok((outcome, report));
             }
         }
-        let target = Registry::with_observer(self.settings.access.target.clone(), observer.clone())?;
+        let target =
+            Registry::with_observer(self.settings.access.target.clone(), observer.clone())?;
         let at_target = self.at_target(&target).await?;
         let target = Arc::new(target);
         let outcome = if self.bundle.external().is_empty() {
@@ -186,11 +182,7 @@ impl Push {
         Ok(all)
     }
 
-    fn lacks_base(
-        &self,
-        target: &TargetPrefix,
-        lacking: impl Iterator<Item = String>,
-    ) -> Failure {
+    fn lacks_base(&self, target: &TargetPrefix, lacking: impl Iterator<Item = String>) -> Failure {
         let digests: Vec<String> = lacking.collect();
         let images: BTreeSet<String> = digests
             .iter()
@@ -274,9 +266,8 @@ impl Push {
     /// A bundle that could not be read to its end is this machine's trouble, whatever the
     /// registries say besides.
     fn status(&self, outcome: &Outcome) -> ExitStatus {
-        let of_bundle = |side: Side, host: &str| {
-            side == Side::Source && host == self.bundle.path().as_str()
-        };
+        let of_bundle =
+            |side: Side, host: &str| side == Side::Source && host == self.bundle.path().as_str();
         match reporting::status_of_copy(outcome) {
             ExitStatus::Registry
                 if outcome

@@ -109,7 +109,9 @@ impl Serving {
         let options = Options {
             read_only: true,
             prefix: settings.prefix.clone(),
-            tls: certificate.as_ref().map(|certificate| certificate.tls.clone()),
+            tls: certificate
+                .as_ref()
+                .map(|certificate| certificate.tls.clone()),
             logins: logins.clone(),
             limits: settings.limits.clone(),
             on_request: log.as_ref().map(Log::on_request),

@@ -6,7 +6,9 @@ use camino::Utf8Path;
 /// or the name ends as only a bundle's does.
 pub(super) fn names_bundle(text: &str) -> bool {
     let ending = |ending: &&str| text.ends_with(ending);
-    [".tar", ".tar.volumes", ".volumes", "/"].iter().any(|e| ending(&e))
+    [".tar", ".tar.volumes", ".volumes", "/"]
+        .iter()
+        .any(|e| ending(&e))
         || is_volume(text)
         || text.starts_with(['/', '.', '~'])
         || Utf8Path::new(text).exists()

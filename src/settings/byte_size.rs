@@ -75,7 +75,17 @@ mod tests {
             assert_eq!(byte_size(text), Ok(bytes), "{text}");
         }
         for text in [
-            "", "G", "4X", "-1", "4.5.6G", "1e9", "4GG", "4i", "0", "99999999T", "4G 5",
+            "",
+            "G",
+            "4X",
+            "-1",
+            "4.5.6G",
+            "1e9",
+            "4GG",
+            "4i",
+            "0",
+            "99999999T",
+            "4G 5",
         ] {
             assert!(byte_size(text).is_err(), "{text}");
         }

@@ -69,6 +69,16 @@ pub enum SettingsError {
         /// As typed.
         target: String,
     },
+    /// Writing a bundle would lose what lies in its place.
+    #[error("{bundle}: {reason}")]
+    Occupied {
+        /// The bundle.
+        bundle: Utf8PathBuf,
+        /// What is there.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// A bundle does not hold what was asked for.
     #[error("{bundle} does not hold Kubernetes {version}: {held}")]
     NotInBundle {
@@ -120,6 +130,7 @@ impl SettingsError {
             Self::NoVersion { target } => Some(format!(
                 "airbuoy verify {target} --kubernetes-version v1.36.1"
             )),
+            Self::Occupied { hint, .. } => Some(hint.clone()),
             Self::NoDataDir => Some("name one with --tls-dir".to_owned()),
             Self::NoCacheDir => Some("name one with --cache-dir".to_owned()),
             Self::Product(error) => error.hint().map(str::to_owned),
@@ -146,6 +157,7 @@ impl SettingsError {
             | Self::NoDataDir
             | Self::NoVersion { .. }
             | Self::NotInBundle { .. }
+            | Self::Occupied { .. }
             | Self::Unread { .. } => false,
         }
     }

@@ -111,6 +111,9 @@ mod tests {
         let error = resolve("k8s --kubernetes-version 1.36 --split-size 4G").expect_err("a folder");
         assert!(error.to_string().contains("k8s.tar"), "{error}");
         let error = resolve("k8s.tar --kubernetes-version 1.36 --split-size 4X").expect_err("4X");
-        assert!(error.to_string().starts_with("--split-size 4X: "), "{error}");
+        assert!(
+            error.to_string().starts_with("--split-size 4X: "),
+            "{error}"
+        );
     }
 }

@@ -123,7 +123,9 @@ fn address(text: &str) -> Result<(SocketAddr, Option<String>), SettingsError> {
         return Ok((address, None));
     }
     let form = "write it like 10.0.0.5:5000, 0.0.0.0:5000 or [::]:5000";
-    let (host, port) = text.rsplit_once(':').ok_or_else(|| invalid(form.to_owned()))?;
+    let (host, port) = text
+        .rsplit_once(':')
+        .ok_or_else(|| invalid(form.to_owned()))?;
     if port.parse::<u16>().is_err() || host.is_empty() || host.contains(['/', ':']) {
         return Err(invalid(form.to_owned()));
     }
@@ -214,7 +216,14 @@ mod tests {
         let settings = resolve(&["--listen", "localhost:5001"]).expect("settings");
         assert!(settings.listen.ip().is_loopback());
         assert_eq!(settings.host_name.as_deref(), Some("localhost"));
-        for bad in ["5000", ":5000", "10.0.0.5", "http://x:1", "::1:5000", "x:99999"] {
+        for bad in [
+            "5000",
+            ":5000",
+            "10.0.0.5",
+            "http://x:1",
+            "::1:5000",
+            "x:99999",
+        ] {
             let error = resolve(&["--listen", bad]).expect_err(bad);
             assert!(error.contains("10.0.0.5:5000"), "{error}");
         }
@@ -232,10 +241,22 @@ mod tests {
     fn a_made_certificate_is_kept_in_one_place() {
         let dir = tempfile::tempdir().expect("a folder");
         let dir = dir.path().to_str().expect("UTF-8");
-        let flags = ["--tls-self-signed", "--tls-dir", dir, "--tls-name", "reg.local"];
-        let ServeTls::SelfSigned { dir: kept, names, .. } = resolve(&flags).expect("fine").tls else {
+        let flags = [
+            "--tls-self-signed",
+            "--tls-dir",
+            dir,
+            "--tls-name",
+            "reg.local",
+        ];
+        let ServeTls::SelfSigned {
+            dir: kept, names, ..
+        } = resolve(&flags).expect("fine").tls
+        else {
             panic!("another kind")
         };
-        assert_eq!((kept.as_str(), &names[..]), (dir, &["reg.local".to_owned()][..]));
+        assert_eq!(
+            (kept.as_str(), &names[..]),
+            (dir, &["reg.local".to_owned()][..])
+        );
     }
 }

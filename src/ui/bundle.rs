@@ -7,8 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::error::hint_line;
 use super::size::{bytes, count, duration};
 use super::style::Style;
+use super::table::Table;
 use super::text::clean;
-use crate::bundle::{Fault, Totals, Verification};
+use crate::bundle::{Contents, Fault, Totals, Verification};
 use crate::event::ImageStatus;
 use crate::transfer::Report;
 
@@ -106,7 +107,10 @@ pub fn bundle_verified(
     verification: &Verification,
     time: Duration,
 ) -> String {
-    let Totals { count: blobs, bytes: size } = verification.read;
+    let Totals {
+        count: blobs,
+        bytes: size,
+    } = verification.read;
     let mut facts = vec![
         count(images, "image"),
         format!("{blobs} blobs"),
@@ -123,5 +127,59 @@ pub fn bundle_verified(
         0 => "all sound (every byte hashed)".to_owned(),
         damaged => format!("{damaged} not sound"),
     });
-    format!("Verified {bundle} in {}: {}", duration(time), facts.join(", "))
+    format!(
+        "Verified {bundle} in {}: {}",
+        duration(time),
+        facts.join(", ")
+    )
+}
+
+/// One row an image.
+pub fn contents_table(contents: &Contents) -> String {
+    let several = contents.versions.len() > 1;
+    let mut header = vec!["IMAGE", "PLATFORMS", "OWN", "SHARED"];
+    header.extend(several.then_some("VERSIONS"));
+    let mut table = Table::new(&header);
+    for image in &contents.images {
+        let source = image.source.as_deref().unwrap_or(&image.name);
+        let platforms = match image.platforms.as_slice() {
+            [] => "-".to_owned(),
+            platforms => platforms.join(","),
+        };
+        let mut row = vec![
+            clean(source).into_owned(),
+            clean(&platforms).into_owned(),
+            bytes(image.own),
+            bytes(image.shared),
+        ];
+        let versions: Vec<String> = image.versions.iter().map(ToString::to_string).collect();
+        row.extend(several.then(|| versions.join(",")));
+        table.row(row);
+    }
+    table.render()
+}
+
+/// What it is all in all; one sentence a line.
+pub fn contents_summary(bundle: &Utf8Path, contents: &Contents) -> Vec<String> {
+    let versions: Vec<String> = contents.versions.iter().map(ToString::to_string).collect();
+    let whom = match (versions.as_slice(), &contents.tool) {
+        ([], _) => "it does not say for which Kubernetes version".to_owned(),
+        (versions, _) => format!("Kubernetes {}", versions.join(", ")),
+    };
+    let platforms = contents.platforms.as_deref();
+    let platforms = platforms.map_or_else(String::new, |names| format!(", platforms: {names}"));
+    let mut lines = vec![format!(
+        "{bundle}: {whom}, {}, {} in {} blobs and manifests{platforms}",
+        count(contents.images.len(), "image"),
+        bytes(contents.total.bytes),
+        contents.total.count,
+    )];
+    if contents.external.count > 0 {
+        lines.push(format!(
+            "A delta: {} blobs of {} are left to its base",
+            contents.external.count,
+            bytes(contents.external.bytes)
+        ));
+    }
+    lines
 }

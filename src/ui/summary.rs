@@ -61,7 +61,11 @@ fn copied(report: &Report, words: &Words) -> String {
     } = tally(report);
     if copied == 0 && failed == 0 {
         let heads = [Side::Source, Side::Target].map(|side| requests(report, side, "HEAD"));
-        let heads: Vec<String> = heads.iter().filter(|n| **n > 0).map(u64::to_string).collect();
+        let heads: Vec<String> = heads
+            .iter()
+            .filter(|n| **n > 0)
+            .map(u64::to_string)
+            .collect();
         let heads = match heads.is_empty() {
             true => String::new(),
             false => format!("{} manifest HEADs, ", heads.join(" + ")),
@@ -316,7 +320,10 @@ mod tests {
         let mut nothing = report(&[ImageStatus::Present; 2]);
         nothing.requests.remove(0);
         let told = pushed(&nothing);
-        assert_eq!(told, "Nothing to do: 2 images up to date (44 manifest HEADs, 0.1 s)");
+        assert_eq!(
+            told,
+            "Nothing to do: 2 images up to date (44 manifest HEADs, 0.1 s)"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod check;
+mod contents;
 mod fault;
 mod folder;
 mod graph;
@@ -15,6 +16,7 @@ mod tar_files;
 mod verify;
 
 pub use bundle::{Bundle, Place};
+pub use contents::{Contents, ImageContents};
 pub use fault::{Fault, FaultKind};
 pub use region::Region;
 pub use repair::Repaired;

@@ -4,6 +4,7 @@
 mod content;
 mod directory;
 mod feed;
+mod hold;
 mod laid;
 mod medium;
 mod names;
@@ -19,5 +20,6 @@ mod testing;
 mod tests;
 mod writer;
 
+pub use hold::Hold;
 pub use options::{Finished, WriteOptions};
 pub use writer::{Upload, Writer};

@@ -57,7 +57,14 @@ impl Containerd {
     /// `ctr images pull --platform linux/amd64 …`, then the digest that the name has.
     pub(crate) fn pull(&self, flags: &[&str], reference: &str) -> String {
         // The overlay of the default one needs a file system that a container may not have.
-        let pull = ["images", "pull", "--snapshotter", "native", "--platform", "linux/amd64"];
+        let pull = [
+            "images",
+            "pull",
+            "--snapshotter",
+            "native",
+            "--platform",
+            "linux/amd64",
+        ];
         self.ctr(&[&pull, flags, &[reference]].concat())
             .expect("a pull");
         let listed = self

@@ -91,7 +91,11 @@ impl Shared {
         loop {
             let pace = self.pace.load(Ordering::Relaxed);
             let share = usize::try_from(pace / 50).unwrap_or(usize::MAX).max(1);
-            let length = if pace == 0 { buffer.len() } else { share.min(buffer.len()) };
+            let length = if pace == 0 {
+                buffer.len()
+            } else {
+                share.min(buffer.len())
+            };
             match client.read(&mut buffer[..length]) {
                 Ok(read @ 1..) => {
                     self.sent.fetch_add(read as u64, Ordering::Relaxed);
