@@ -22,7 +22,7 @@ use super::route::{NoRoute, PathKind, Route};
 use super::socket::Peer;
 use super::tally::{Counted, Received, Tally};
 use super::uploads::Uploads;
-use super::{lists, publish, pull, push};
+use super::{delete, lists, publish, pull, push};
 use crate::content::Store;
 
 /// How much of a refused body is still read, and for how long: closing at once would reset the
@@ -33,14 +33,14 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// What all requests of one server share.
 pub(super) struct Shared<S: Store> {
     pub(super) store: Arc<Prefixed<S>>,
-    pub(super) uploads: Uploads<S::Upload>,
+    pub(super) uploads: Arc<Uploads<S::Upload>>,
     pub(super) options: Options,
     pub(super) operation: Arc<Operation>,
 }
 
 /// Answers one request.
 pub(super) async fn dispatch<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     peer: &Arc<Peer>,
     request: Request<Incoming>,
 ) -> Response<Counted> {
@@ -116,7 +116,7 @@ impl<'a> Endpoint<'a> {
 
 /// What comes before any content: whether the server takes requests, and from this client.
 async fn serve<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     endpoint: &Endpoint<'_>,
     parts: &Parts,
     body: &mut BodyDataStream,
@@ -141,7 +141,7 @@ async fn serve<S: Store>(
     let Some(route) = route else {
         return Ok(operation.report(shared.uploads.count()));
     };
-    let route = route.as_ref().map_err(|reason| NoRoute::clone(reason))?;
+    let route = route.as_ref().map_err(NoRoute::clone)?;
     if let Some(outside) = route.repository().filter(|r| !shared.store.holds(r)) {
         return Err(no_repository(outside));
     }
@@ -149,7 +149,7 @@ async fn serve<S: Store>(
 }
 
 async fn answer<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     route: &Route<'_>,
     parts: &Parts,
     body: &mut BodyDataStream,
@@ -170,9 +170,11 @@ async fn answer<S: Store>(
         (Route::Referrers { repository, digest }, "GET") => {
             lists::referrers(store, repository, digest, query).await
         }
-        (Route::Blob { repository, digest }, "GET") => {
-            pull::blob(store, repository, digest, parts).await
-        }
+        (Route::Blob { repository, digest }, method) => match method {
+            "GET" => pull::blob(store, repository, digest, parts).await,
+            "DELETE" => delete::blob(&shared.store, repository, digest).await,
+            _ => Err(unsupported(method, "GET, HEAD, DELETE")),
+        },
         (
             Route::Manifest {
                 repository,
@@ -181,12 +183,12 @@ async fn answer<S: Store>(
             method,
         ) => match method {
             "GET" => pull::manifest(store, repository, reference, parts).await,
-            "PUT" => publish::put(store, repository, reference, parts, query, body).await,
-            "DELETE" => publish::delete(store, repository, reference).await,
+            "PUT" => publish::put(&shared.store, repository, reference, parts, query, body).await,
+            "DELETE" => delete::manifest(&shared.store, repository, reference).await,
             _ => Err(unsupported(method, "GET, HEAD, PUT, DELETE")),
         },
         (Route::Uploads { repository }, "POST") => {
-            push::begin(shared, repository, query, body).await
+            push::begin(shared, repository, parts, query, body).await
         }
         (
             Route::Upload {
@@ -229,23 +231,18 @@ async fn drain(parts: &Parts, body: &mut BodyDataStream) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
-    use super::super::testing::{Peer, fill, refused};
+    use super::super::testing::{Answer, Lines, Peer, fill, refused};
     use super::*;
+    use crate::oci::Digest;
 
     #[tokio::test]
     async fn a_reader_refuses_every_write_and_tells_of_every_request() {
-        let lines: Arc<Mutex<Vec<AccessLine>>> = Arc::default();
-        let heard = Arc::clone(&lines);
-        let peer = Peer::with(Options {
+        let lines = Lines::default();
+        let options = Options {
             read_only: true,
-            on_request: Some(Arc::new(move |line| {
-                heard.lock().expect("sound").push(line);
-            })),
             ..Options::default()
-        })
-        .await;
+        };
+        let peer = Peer::with(lines.listen(options)).await;
         fill(&peer.store, "a", "t", "");
         for (method, path) in [
             ("POST", "/v2/a/blobs/uploads/"),
@@ -257,15 +254,46 @@ mod tests {
             assert_eq!(answer.refusal(), refused(405, "UNSUPPORTED"));
             assert_eq!(answer.header("allow"), "GET, HEAD");
         }
-        assert_eq!(peer.send("HEAD", "/v2/a/manifests/t").await.status, 200);
-        let lines = lines.lock().expect("sound");
-        let last = AccessLine {
-            method: "HEAD".to_owned(),
-            path: PathKind::Manifest,
-            repository: Some("a".to_owned()),
-            status: 200,
-        };
+        let head = peer.request("HEAD", "/v2/a/manifests/t");
+        let head = Answer::to(head.header("User-Agent", "x".repeat(300))).await;
+        assert_eq!(head.status, 200);
+        let lines = lines.first(5).await;
         assert_eq!(lines.len(), 5);
-        assert_eq!(lines.last(), Some(&last));
+        assert_eq!((lines[0].status, lines[0].path), (405, PathKind::Upload));
+        let last = &lines[4];
+        assert_eq!((last.method.as_str(), last.status), ("HEAD", 200));
+        assert_eq!(last.path, PathKind::Manifest);
+        assert_eq!(last.repository.as_deref(), Some("a"));
+        assert_eq!(last.reference.as_deref(), Some("t"));
+        assert_eq!((last.sent, last.complete), (0, true));
+        assert_eq!(last.user_agent.as_deref(), Some(&*"x".repeat(256)));
+        assert!(last.remote.ip().is_loopback());
+    }
+
+    #[tokio::test]
+    async fn a_line_counts_what_came_and_went() {
+        let lines = Lines::default();
+        let peer = Peer::with(lines.listen(Options::default())).await;
+        let content = vec![7; 3 << 20];
+        let digest = Digest::of(&content);
+        let path = format!("/v2/a/blobs/uploads/?digest={digest}");
+        let post = Answer::to(peer.request("POST", &path).body(content)).await;
+        assert_eq!(post.status, 201);
+        let get = peer.send("GET", post.header("location")).await;
+        assert_eq!(get.status, 200);
+        let upload = peer.open("a").await;
+        assert_eq!(peer.send("DELETE", &upload).await.status, 204);
+        let lines = lines.first(4).await;
+        let [post, get, _, cancel] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        assert_eq!(
+            (post.received, post.sent, post.complete),
+            (3 << 20, 0, true)
+        );
+        assert_eq!((get.received, get.sent, get.complete), (0, 3 << 20, true));
+        assert_eq!(get.reference.as_deref(), Some(digest.as_str()));
+        // An upload's id is all that it takes to write to it.
+        assert_eq!(cancel.reference, None);
     }
 }

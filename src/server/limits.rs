@@ -6,7 +6,8 @@ use std::time::Duration;
 /// hurt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once; further clients wait in the queue of the system until one is closed.
+    /// Connections at once; further clients wait in the queue of the system until one is closed,
+    /// `/healthz` among them.
     /// 500: a connection needs its socket and at most one open file, and 1,024 is the usual soft
     /// limit of a process on open files.
     pub connections: usize,
@@ -16,7 +17,8 @@ pub struct Limits {
     /// the end of its first head. 30 s: a head is one packet or two.
     pub head: Duration,
     /// Bytes of a request's head; more is answered with 431. 64 KiB: the longest are those of
-    /// clients that list every media type they accept, below 4 KiB. hyper takes 100 lines.
+    /// clients that list every media type they accept, below 4 KiB. 100 lines are the
+    /// most in any case.
     pub head_size: usize,
     /// For a connection between two requests. 120 s: Go's clients close theirs after 90 s, and
     /// it must be the client that closes, or a request meets a closing connection.

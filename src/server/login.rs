@@ -156,12 +156,8 @@ fn basic(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::htpasswd;
     use super::*;
-
-    fn htpasswd(user: &str, password: &str) -> String {
-        let hash = bcrypt::hash(password, 4).expect("a hash");
-        format!("{user}:{hash}\n")
-    }
 
     fn header(login: &str) -> HeaderValue {
         let value = format!("Basic {}", STANDARD.encode(login));
@@ -215,10 +211,8 @@ mod tests {
         let other = Logins::parse(&htpasswd("site", "word")).expect("a login");
         assert_ne!(other.table().tag("site", b"word"), tag);
         // With no turn left only a login that is known already gets through.
-        let _all = logins
-            .hashing
-            .acquire_many(u32::try_from(logins.hashing.available_permits()).expect("few"));
-        let _all = _all.await.expect("open");
+        let turns = u32::try_from(logins.hashing.available_permits()).expect("few");
+        let _all = logins.hashing.acquire_many(turns).await.expect("open");
         assert!(check(&logins, "site:word").await.is_ok());
     }
 

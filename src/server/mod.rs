@@ -1,14 +1,14 @@
 //! The embedded registry: a [`Store`](crate::content::Store) served by the OCI distribution-spec
 //! 1.1 over HTTP/1.1, with or without TLS and logins.
 //!
-//! Reading is complete; writing takes monolithic and streamed uploads, mounts and manifests.
-//! Blobs are not deleted. Files are read by the caller: certificates, keys and logins come as
-//! text.
+//! Everything that the specification lets a registry do is here, along with what its next version
+//! adds. Files are read by the caller: certificates, keys and logins come as text.
 
 mod access;
 mod answer;
 mod body;
 mod connection;
+mod delete;
 mod dispatch;
 mod htpasswd;
 mod limits;
@@ -24,6 +24,7 @@ mod publish;
 mod pull;
 mod push;
 mod range;
+mod receive;
 mod route;
 mod self_signed;
 mod serve;

@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    const STALL: Duration = Duration::from_secs(60);
+    const STALL: Duration = Duration::from_mins(1);
 
     async fn wait(pace: &mut Pace, time: Duration) -> bool {
         let stalled = poll_fn(|cx| pace.poll_stalled(cx, None));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::content::{Store, StoreError};
-use crate::oci::{Digest, RawManifest, Referrer, TagOrDigest};
+use crate::oci::{Algorithm, Digest, RawManifest, Referrer, TagOrDigest};
 
 /// A store whose repositories appear below a prefix; without one it is the store itself.
 pub(super) struct Prefixed<S> {
@@ -87,8 +87,16 @@ impl<S: Store> Store for Prefixed<S> {
         self.store.referrers(self.inside(repository)?, digest).await
     }
 
-    async fn begin(&self, repository: &str) -> Result<Self::Upload, StoreError> {
-        self.store.begin(self.inside(repository)?).await
+    async fn begin(
+        &self,
+        repository: &str,
+        algorithm: Algorithm,
+    ) -> Result<Self::Upload, StoreError> {
+        self.store.begin(self.inside(repository)?, algorithm).await
+    }
+
+    async fn expect(&self, upload: &mut Self::Upload, length: u64) -> Result<(), StoreError> {
+        self.store.expect(upload, length).await
     }
 
     async fn append(&self, upload: &mut Self::Upload, chunk: Bytes) -> Result<(), StoreError> {
@@ -116,13 +124,11 @@ impl<S: Store> Store for Prefixed<S> {
     async fn put_manifest(
         &self,
         repository: &str,
-        reference: &TagOrDigest,
         manifest: RawManifest,
+        tags: &[Arc<str>],
     ) -> Result<(), StoreError> {
         let repository = self.inside(repository)?;
-        self.store
-            .put_manifest(repository, reference, manifest)
-            .await
+        self.store.put_manifest(repository, manifest, tags).await
     }
 
     async fn delete_manifest(
@@ -132,5 +138,67 @@ impl<S: Store> Store for Prefixed<S> {
     ) -> Result<bool, StoreError> {
         let repository = self.inside(repository)?;
         self.store.delete_manifest(repository, reference).await
+    }
+
+    async fn delete_blob(&self, repository: &str, digest: &Digest) -> Result<bool, StoreError> {
+        let repository = self.inside(repository)?;
+        self.store.delete_blob(repository, digest).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Options;
+    use super::super::testing::{Answer, Lines, Peer, fill, refused};
+    use super::*;
+
+    #[tokio::test]
+    async fn repositories_below_a_prefix() {
+        let lines = Lines::default();
+        let options = Options {
+            prefix: Some("k8s/mirror".to_owned()),
+            ..Options::default()
+        };
+        let peer = Peer::with(lines.listen(options)).await;
+        let manifest = fill(&peer.store, "a/b", "t", "");
+        fill(&peer.store, "c", "t", "");
+        let path = format!("/v2/k8s/mirror/a/b/manifests/{}", manifest.digest());
+        let put = peer.request("PUT", &path).body(manifest.bytes().clone());
+        let put = Answer::to(put).await;
+        assert_eq!((put.status, put.header("location")), (201, path.as_str()));
+        let upload = peer.open("k8s/mirror/c").await;
+        assert!(upload.starts_with("/v2/k8s/mirror/c/blobs/uploads/"));
+        assert_eq!(peer.send("GET", &upload).await.status, 204);
+        let catalog = peer.send("GET", "/v2/_catalog?n=1").await;
+        assert_eq!(catalog.json()["repositories"][0], "k8s/mirror/a/b");
+        let link = "</v2/_catalog?n=1&last=k8s%2Fmirror%2Fa%2Fb>; rel=\"next\"";
+        assert_eq!(catalog.header("link"), link);
+        let next = link.trim_start_matches('<').split('>').next();
+        let next = peer.send("GET", next.expect("a path")).await;
+        assert_eq!(next.json()["repositories"][0], "k8s/mirror/c");
+        let tags = peer.send("GET", "/v2/k8s/mirror/a/b/tags/list").await;
+        assert_eq!(tags.json()["name"], "k8s/mirror/a/b");
+
+        let layer = Digest::of(b"l");
+        let mount = async |from: &str| {
+            let query = format!("?mount={layer}&from={from}");
+            let path = format!("/v2/k8s/mirror/new/blobs/uploads/{query}");
+            peer.send("POST", &path).await.status
+        };
+        assert_eq!(mount("a/b").await, 202);
+        assert_eq!(mount("k8s/mirror/a/b").await, 201);
+        for (method, path) in [
+            ("GET", "/v2/a/b/tags/list"),
+            ("GET", "/v2/k8s/mirror/manifests/t"),
+            ("GET", "/v2/k8s/mirrora/b/manifests/t"),
+            ("POST", "/v2/a/b/blobs/uploads/"),
+            ("PUT", "/v2/k8s/other/manifests/t"),
+            ("DELETE", "/v2/c/manifests/t"),
+        ] {
+            let answer = peer.send(method, path).await;
+            assert_eq!(answer.refusal(), refused(404, "NAME_UNKNOWN"), "{path}");
+        }
+        let lines = lines.first(1).await;
+        assert_eq!(lines[0].repository.as_deref(), Some("k8s/mirror/a/b"));
     }
 }

@@ -18,9 +18,10 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 
 use super::tls::{TlsError, certificates, provider};
+use crate::oci::Digest;
 
-/// Days from the first to the last day together: 398 is the most that clients take (CA/Browser
-/// Forum, ballot SC31), counted generously.
+/// From the first day to the last: browsers refuse more than 398 from public authorities (CA/Browser
+/// Forum, ballot SC31), and some tools hold private ones to the same.
 const DAYS: i64 = 397;
 /// Clocks on a site without internet differ.
 const DAYS_BACK: i64 = 1;
@@ -46,8 +47,8 @@ impl fmt::Debug for SelfSigned {
     }
 }
 
-/// Makes a certificate for host names and IP addresses, without ports; it is good for 396 days
-/// from now on.
+/// Makes a certificate for host names and IP addresses, without ports; it is good for
+/// 395 days at least.
 pub fn self_signed(hosts: &[impl AsRef<str>]) -> Result<SelfSigned, TlsError> {
     let first = hosts.first().ok_or(TlsError::NoHost)?.as_ref();
     for host in hosts {
@@ -64,13 +65,8 @@ fn make(first: &str, names: Vec<String>) -> Result<SelfSigned, rcgen::Error> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let ca_key = KeyPair::generate()?;
     // Two authorities of one name confuse clients that trust both: the key sets them apart.
-    let mark: String = ca_key
-        .public_key_raw()
-        .iter()
-        .skip(1)
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mark = Digest::of(ca_key.public_key_raw());
+    let mark = &mark.hex()[..8];
     let mut ca = CertificateParams::default();
     date(&mut ca, today);
     ca.distinguished_name = name(&format!("airbuoy {mark} {first}"));

@@ -4,6 +4,7 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
@@ -47,7 +48,7 @@ enum Wait {
 /// The stream of one connection.
 pub(super) struct Socket<T> {
     io: T,
-    peer: std::sync::Arc<Peer>,
+    peer: Arc<Peer>,
     limits: Limits,
     phase: usize,
     /// `None` until it is asked for: the clock is not read during a request.
@@ -57,7 +58,7 @@ pub(super) struct Socket<T> {
 }
 
 impl<T> Socket<T> {
-    pub(super) fn new(io: T, peer: std::sync::Arc<Peer>, limits: &Limits) -> Self {
+    pub(super) fn new(io: T, peer: Arc<Peer>, limits: &Limits) -> Self {
         Self {
             io,
             peer,
@@ -77,6 +78,16 @@ impl<T> Socket<T> {
             self.wait = None;
         }
         phase % 2 == 1
+    }
+
+    /// Ready when the client was waited for long enough.
+    fn poll_waited(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let idle = self.limits.idle;
+        let wait = self
+            .wait
+            .get_or_insert_with(|| Wait::Request(Instant::now() + idle));
+        let (Wait::Request(deadline) | Wait::RestOfHead(deadline)) = *wait;
+        self.alarm.poll(cx, deadline)
     }
 
     /// Turns waiting into an error when the client takes too little for too long.
@@ -109,12 +120,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Socket<T> {
             }
             return polled;
         }
-        let idle = self.limits.idle;
-        let wait = self
-            .wait
-            .get_or_insert_with(|| Wait::Request(Instant::now() + idle));
-        let (Wait::Request(deadline) | Wait::RestOfHead(deadline)) = *wait;
-        match self.alarm.poll(cx, deadline) {
+        match self.poll_waited(cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
@@ -154,6 +160,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Socket<T> {
         let polled = Pin::new(&mut self.io).poll_flush(cx);
         if polled.is_ready() {
             self.writing.settled();
+            // hyper tries to read while it answers, and need not try again when it has answered:
+            // then this is where waiting begins.
+            if !self.busy() && self.poll_waited(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
         self.written(cx, polled)
     }

@@ -140,9 +140,7 @@ mod tests {
     use super::*;
 
     fn refused(certificate_pem: &str, key_pem: &str) -> TlsError {
-        Tls::new(certificate_pem, key_pem)
-            .err()
-            .expect("no pair to serve with")
+        Tls::new(certificate_pem, key_pem).expect_err("no pair to serve with")
     }
 
     #[test]
