@@ -40,6 +40,8 @@ struct State {
     whole: HashMap<Digest, u64>,
     /// Why nothing more can be written.
     broken: Option<Failure>,
+    /// Blobs with an open upload.
+    busy: HashSet<Digest>,
     /// Folders with names that may not be on the disk yet.
     folders: BTreeSet<Utf8PathBuf>,
 }
@@ -255,24 +257,30 @@ impl DirectoryWriter {
         if self.external.contains(&blob.digest) {
             return Ok(Begun::Mounted);
         }
-        let upload = |from| DirectoryUpload {
-            writer: self.clone(),
-            digest: blob.digest.clone(),
-            size: blob.size,
-            from,
-        };
         Ok(match self.take(&blob.digest, blob.size)? {
             Taken::Whole => Begun::Mounted,
-            Taken::Part(held) if held.bytes == 0 => Begun::Upload(upload(0)),
-            Taken::Part(held) => Begun::Partial(upload(held.bytes), held),
+            Taken::Part(held) if held.bytes == 0 => Begun::Upload(self.upload(blob, 0)?),
+            Taken::Part(held) => Begun::Partial(self.upload(blob, held.bytes)?, held),
+        })
+    }
+
+    fn upload(self: &Arc<Self>, blob: &Descriptor, from: u64) -> Result<DirectoryUpload, Failure> {
+        let digest = blob.digest.clone();
+        if !self.state().busy.insert(digest.clone()) {
+            return Err(super::writer::busy(self.path.as_str(), &digest));
+        }
+        Ok(DirectoryUpload {
+            writer: self.clone(),
+            digest,
+            size: blob.size,
+            from,
         })
     }
 
     /// Writes a manifest as the blob that it is in a layout.
     pub(super) fn put_manifest(&self, manifest: &RawManifest) -> Result<(), Failure> {
-        self.broken()?;
         let (digest, bytes) = (manifest.digest(), manifest.bytes());
-        if self.state().whole.contains_key(digest) {
+        if let Taken::Whole = self.take(digest, bytes.len() as u64)? {
             return Ok(());
         }
         let write = || {
@@ -371,6 +379,12 @@ impl DirectoryWriter {
     }
 }
 
+impl Drop for DirectoryUpload {
+    fn drop(&mut self) {
+        self.writer.state().busy.remove(&self.digest);
+    }
+}
+
 impl DirectoryUpload {
     /// Writes what the feed brings; whole, it gets its name.
     pub(super) fn fill(self, mut feed: Feed) -> Result<(), Failure> {
@@ -406,7 +420,7 @@ impl DirectoryUpload {
         let message = format!("the blob ended after {at} of {} bytes", self.size);
         Err(
             Failure::new(Code::Interrupted, writer.path.as_str(), message)
-                .about(&self.digest.into())
+                .about(&self.digest.clone().into())
                 .retry(Retry::Backoff),
         )
     }

@@ -10,6 +10,8 @@ mod medium;
 mod names;
 mod older;
 mod options;
+#[cfg(test)]
+mod order_tests;
 mod state;
 mod syncer;
 mod tar;

@@ -168,6 +168,14 @@ fn remove_set_aside(disk: &dyn Disk, path: &Utf8Path) -> Result<(), BundleError>
     remove(disk, &state_path)
 }
 
+/// Removes what runs have left beside a bundle that is as it should be.
+pub(super) fn sweep(disk: &dyn Disk, path: &Utf8Path) -> Result<(), BundleError> {
+    if let Some(state) = State::read(disk, &names::state(path)) {
+        discard(disk, path, state.head.total, state.head.split);
+    }
+    remove_set_aside(disk, path)
+}
+
 /// Removes files under way that hold nothing.
 pub(super) fn discard(disk: &dyn Disk, path: &Utf8Path, total: u64, split: Option<u64>) {
     let whole = names::whole(path, total, split).unwrap_or_default();
