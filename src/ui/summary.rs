@@ -88,6 +88,7 @@ fn copied(report: &Report, words: &Words) -> String {
         moved,
         not_twice,
         was_there,
+        mounts,
     } = words;
     let mut facts = vec![format!("{} {moved}", bytes(report.bytes.transferred))];
     let known = report.bytes.transferred + report.bytes.external;
@@ -101,7 +102,7 @@ fn copied(report: &Report, words: &Words) -> String {
     let twice = report.bytes.logical.saturating_sub(report.bytes.unique);
     if twice > 0 {
         let mounted = match report.blobs.mounted {
-            _ if !words.mounts => String::new(),
+            _ if !mounts => String::new(),
             0 => String::new(),
             n => format!(
                 " ({} mounted)",

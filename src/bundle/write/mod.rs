@@ -4,7 +4,6 @@
 mod content;
 mod directory;
 mod feed;
-mod hold;
 mod laid;
 mod medium;
 mod names;
@@ -22,6 +21,5 @@ mod testing;
 mod tests;
 mod writer;
 
-pub use hold::Hold;
 pub use options::{Finished, WriteOptions};
 pub use writer::{Upload, Writer};
