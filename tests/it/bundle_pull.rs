@@ -2,6 +2,8 @@
 //! refused before a byte moves.
 
 use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::support::airbuoy::{Airbuoy, Outcome, number, requests};
 use crate::support::content::Content;
@@ -207,22 +209,55 @@ fn a_broken_download_goes_on_inside_the_blob() {
     let content = numbered(&[1]);
     let repository = &content.repositories["image/1"];
     let size = |digest: &&String| content.blobs[*digest].size;
-    let largest = repository
-        .blobs
-        .iter()
-        .max_by_key(size)
-        .expect("a blob")
-        .clone();
+    let largest = repository.blobs.iter().max_by_key(size).expect("a blob");
+    let largest = largest.clone();
     let source = Faulty::start(content);
-    source.rule(Rule::new("GET", &largest, Fault::Cut(25_000)).first(100));
+    source.rule(Rule::new("GET", &largest, Fault::Cut(25_000)).first(1));
     let airbuoy = Airbuoy::new();
     let command = pull(&["image/1:v1"], &source.host(), "set.tar");
-    let _ = airbuoy.run(&command);
-    source.heal();
     airbuoy.run(&command).exits(0);
     let ranges = source.requests("GET", &largest);
     assert!(ranges.iter().any(|r| r.range.is_some()), "{ranges:#?}");
     airbuoy.run("verify set.tar").exits(0);
+}
+
+#[test]
+fn an_interrupted_pull_says_so_and_the_next_goes_on() {
+    for bundle in ["set.tar", "set"] {
+        let mut content = Content::default();
+        let layer = content.layer("large/image", 1, 4_000_000);
+        let image = content.image("large/image", "large", "linux/amd64", &[layer]);
+        content.tag("large/image", "v1", &image);
+        let source = Faulty::start(content);
+        source.pace(1_000_000);
+        let airbuoy = Airbuoy::new();
+        let command = pull(&["large/image:v1"], &source.host(), bundle);
+        let mut run = airbuoy.command(&command.replace("-o json", "--progress none"));
+        run.stderr(Stdio::piped()).stdout(Stdio::null());
+        let run = run.spawn().expect("it starts");
+        // Long enough for a first second to be on the disk, short enough to be in the middle.
+        std::thread::sleep(Duration::from_millis(2500));
+        let mut kill = Command::new("kill");
+        kill.args(["-INT", &run.id().to_string()]);
+        assert!(kill.status().expect("kill").success());
+        let ended = run.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(130), "{said}");
+        assert!(
+            said.contains("is not finished: run the same command again"),
+            "{said}"
+        );
+        assert!(!airbuoy.home().join("set.tar").exists());
+
+        source.heal();
+        airbuoy.run(&command).exits(0);
+        airbuoy.run(&format!("verify {bundle}")).exits(0);
+        let asked = source.requests("GET", "/large/image/blobs/");
+        assert!(
+            asked.iter().any(|r| r.range.is_some()),
+            "{bundle}: {asked:#?}"
+        );
+    }
 }
 
 #[test]
