@@ -22,7 +22,7 @@ use super::route::{NoRoute, PathKind, Route};
 use super::socket::Peer;
 use super::tally::{Counted, Received, Tally};
 use super::uploads::Uploads;
-use super::{delete, lists, publish, pull, push};
+use super::{delete, lists, publish, pull, push, session};
 use crate::content::Store;
 
 /// How much of a refused body is still read, and for how long: closing at once would reset the
@@ -197,10 +197,10 @@ async fn answer<S: Store>(
             },
             method,
         ) => match method {
-            "GET" => push::status(shared, repository, session),
-            "PATCH" => push::append(shared, repository, session, parts, body).await,
-            "PUT" => push::finish(shared, repository, session, parts, query, body).await,
-            "DELETE" => push::cancel(shared, repository, session),
+            "GET" => session::status(shared, repository, session),
+            "PATCH" => session::append(shared, repository, session, parts, body).await,
+            "PUT" => session::finish(shared, repository, session, parts, query, body).await,
+            "DELETE" => session::cancel(shared, repository, session),
             _ => Err(unsupported(method, "GET, HEAD, PATCH, PUT, DELETE")),
         },
         (Route::Uploads { .. }, method) => Err(unsupported(method, "POST")),

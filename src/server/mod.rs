@@ -10,6 +10,8 @@ mod body;
 mod connection;
 mod delete;
 mod dispatch;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod htpasswd;
 mod limits;
 mod lists;
@@ -28,6 +30,7 @@ mod receive;
 mod route;
 mod self_signed;
 mod serve;
+mod session;
 mod socket;
 mod tally;
 #[cfg(test)]

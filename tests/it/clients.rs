@@ -10,9 +10,13 @@ use crate::support::embedded::{Embedded, Stored};
 use crate::support::http::{self, Connection};
 use crate::support::images;
 use crate::support::push::push;
+use crate::support::registry::Reach;
 use crate::support::skip::require;
 
-/// What the registry has under a name: the manifest's digest and bytes.
+const PLAIN: &str = "kinds/plain:v1";
+const REACHES: [Reach; 3] = [Reach::Plain, Reach::Login, Reach::LoginAndPrivateAuthority];
+
+/// What a plain registry has under a name: the manifest's digest and text.
 fn held(host: &str, name: &str) -> (String, String) {
     let (repository, tag) = name.rsplit_once(':').expect("a tag");
     let path = format!("/v2/{repository}/manifests/{tag}");
@@ -39,23 +43,30 @@ fn plain() -> Content {
 
 #[test]
 fn copies_of_every_kind_keep_their_digests() {
-    let clients = require!(Clients::find());
+    let mut clients = require!(Clients::find());
     let (content, names) = images::sound_kinds();
     for stored in Stored::ALL {
         let source = Embedded::start(stored);
         push(&content, &source.host());
-        for client in [Client::Crane, Client::Skopeo, Client::Oras] {
-            let target = Embedded::start(stored);
-            for name in &names {
-                // It takes no index inside an index, and no image without a proper config.
-                let hard = ["kinds/nested:v1", "kinds/artifact:note"];
-                if client == Client::Skopeo && hard.contains(name) {
-                    continue;
+        for reach in REACHES {
+            let there = Embedded::reached(stored, reach);
+            let back = Embedded::start(stored);
+            let (source, there_host) = (source.host(), clients.meet(&there));
+            for client in [Client::Crane, Client::Skopeo, Client::Oras] {
+                for name in &names {
+                    // It takes no index inside an index, and no image without a proper config.
+                    let hard = ["kinds/nested:v1", "kinds/artifact:note"];
+                    if client == Client::Skopeo && hard.contains(name) {
+                        continue;
+                    }
+                    let name = format!("{}/{name}", format!("{client:?}").to_lowercase());
+                    let (_, original) = name.split_once('/').expect("a client's folder");
+                    let there = format!("{there_host}/{name}");
+                    clients.copy(client, &format!("{source}/{original}"), &there);
+                    clients.copy(client, &there, &format!("{}/{name}", back.host()));
+                    let copied = held(&back.host(), &name);
+                    assert_eq!(copied, expected(&content, original), "{reach:?} {name}");
                 }
-                let to = format!("{}/copied/{name}", target.host());
-                clients.copy(client, &format!("{}/{name}", source.host()), &to);
-                let copied = held(&target.host(), &format!("copied/{name}"));
-                assert_eq!(copied, expected(&content, name), "{client:?} {name}");
             }
         }
     }
@@ -65,12 +76,12 @@ fn copies_of_every_kind_keep_their_digests() {
 fn images_go_to_disk_and_back() {
     let clients = require!(Clients::find());
     let plain = plain();
-    let want = expected(&plain, "kinds/plain:v1");
+    let want = expected(&plain, PLAIN);
     for stored in Stored::ALL {
         let registry = Embedded::start(stored);
         let host = registry.host();
         push(&plain, &host);
-        let from = format!("{host}/kinds/plain:v1");
+        let from = format!("{host}/{PLAIN}");
 
         let layout = format!("crane-{stored:?}");
         clients.crane(&["pull", "--format=oci", &from, &layout]);
@@ -81,6 +92,7 @@ fn images_go_to_disk_and_back() {
         for name in ["back/crane:v1", "back/skopeo:v1"] {
             assert_eq!(held(&host, name), want, "{name}");
         }
+
         let tags = clients.crane(&["ls", &format!("{host}/kinds/plain")]);
         assert_eq!(tags, "same-digest\nv1\n");
         clients.crane(&["delete", &format!("{host}/back/crane:v1")]);
@@ -91,9 +103,7 @@ fn images_go_to_disk_and_back() {
 
 /// The digests that `oras discover` lists, by artifact type.
 fn discover(clients: &Clients, subject: &str, filter: &[&str]) -> Vec<(String, String)> {
-    let base = ["discover", "--plain-http", "--format", "json"];
-    let arguments: Vec<&str> = base.into_iter().chain(filter.iter().copied()).collect();
-    let found = clients.oras(&[&arguments[..], &[subject]].concat());
+    let found = clients.oras(&["discover", "--format", "json"], subject, filter);
     let found: Value = serde_json::from_str(&found).expect("JSON");
     let referrers = found["referrers"].as_array().expect("referrers").iter();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -106,30 +116,32 @@ fn discover(clients: &Clients, subject: &str, filter: &[&str]) -> Vec<(String, S
 
 #[test]
 fn artifacts_are_attached_and_discovered() {
-    let clients = require!(Clients::find());
+    let mut clients = require!(Clients::find());
     let files = [("sbom.json", "{\"sbom\":1}"), ("signature.txt", "signed")];
     for (name, text) in files {
-        fs::write(clients.folder().join(name), text).expect("a writable folder");
+        fs::write(clients.path(name), text).expect("a writable folder");
     }
-    for stored in Stored::ALL {
-        let registry = Embedded::start(stored);
-        let host = registry.host();
-        let plain = plain();
-        push(&plain, &host);
-        let subject = format!("{host}/kinds/plain:v1");
+    for (stored, reach) in Stored::ALL
+        .into_iter()
+        .flat_map(|s| REACHES.map(|r| (s, r)))
+    {
+        let source = Embedded::start(stored);
+        push(&plain(), &source.host());
+        let registry = Embedded::reached(stored, reach);
+        let host = clients.meet(&registry);
+        let repository = format!("{host}/kinds/plain");
+        let subject = format!("{host}/{PLAIN}");
+        clients.copy(
+            Client::Crane,
+            &format!("{}/{PLAIN}", source.host()),
+            &subject,
+        );
         let types = [
             "application/vnd.example.sbom",
             "application/vnd.example.signature",
         ];
         for (kind, (file, _)) in types.iter().zip(files) {
-            clients.oras(&[
-                "attach",
-                "--plain-http",
-                "--artifact-type",
-                kind,
-                &subject,
-                file,
-            ]);
+            clients.oras(&["attach", "--artifact-type", kind], &subject, &[file]);
         }
         let all = discover(&clients, &subject, &[]);
         let kinds: Vec<&str> = all.iter().map(|(kind, _)| kind.as_str()).collect();
@@ -137,61 +149,38 @@ fn artifacts_are_attached_and_discovered() {
         let one = discover(&clients, &subject, &["--artifact-type", types[1]]);
         assert_eq!(one, all[1..]);
         // It saw `OCI-Subject`, so it kept no list of its own under a tag.
-        let tags = clients.oras(&[
-            "repo",
-            "tags",
-            "--plain-http",
-            &format!("{host}/kinds/plain"),
-        ]);
-        assert_eq!(tags, "same-digest\nv1\n");
+        assert_eq!(clients.oras(&["repo", "tags"], &repository, &[]), "v1\n");
 
-        let out = format!("pulled-{stored:?}");
-        let sbom = format!("{host}/kinds/plain@{}", all[0].1);
-        clients.oras(&["pull", "--plain-http", "--output", &out, &sbom]);
-        let pulled = fs::read_to_string(clients.folder().join(out).join("sbom.json"));
+        let out = format!("pulled-{stored:?}-{reach:?}");
+        let sbom = format!("{repository}@{}", all[0].1);
+        clients.oras(&["pull", "--output", &out], &sbom, &[]);
+        let pulled = fs::read_to_string(clients.path(&out).join("sbom.json"));
         assert_eq!(pulled.expect("a pulled file"), files[0].1);
 
         // The referrers come along with their subject.
         let copy = format!("{host}/copied/plain:v1");
         clients.copy(Client::Oras, &subject, &copy);
         assert_eq!(discover(&clients, &copy, &[]), all);
-        assert_eq!(
-            held(&host, "copied/plain:v1"),
-            expected(&plain, "kinds/plain:v1")
-        );
-        clients.oras(&["manifest", "delete", "--plain-http", "--force", &sbom]);
+        clients.oras(&["manifest", "delete", "--force"], &sbom, &[]);
         assert_eq!(discover(&clients, &subject, &[]), all[1..]);
     }
 }
 
 #[test]
 fn a_manifest_by_sha512_is_served_as_one() {
-    let clients = require!(Clients::find());
     let registry = Embedded::start(Stored::Memory);
     let host = registry.host();
-    fs::write(clients.folder().join("file.txt"), "text").expect("a writable folder");
-    let pushed = clients.oras(&[
-        "push",
-        "--plain-http",
-        "--artifact-type",
-        "application/vnd.example",
-        &format!("{host}/a:t"),
-        "file.txt",
-    ]);
-    assert!(pushed.contains("Pushed"), "{pushed}");
-    let (_, bytes) = held(&host, "a:t");
-    let digest = sha512(bytes.as_bytes());
-    let path = format!("/v2/a/manifests/{digest}?tag=by-sha512");
-    let length = bytes.len() as u64;
-    let put = Connection::new(&host).send(
-        "PUT",
-        &path,
-        &[("content-type", OCI_MANIFEST)],
-        length,
-        |to| http::copy(bytes.as_bytes(), to),
-    );
+    let content = plain();
+    push(&content, &host);
+    let (_, text) = expected(&content, PLAIN);
+    let digest = sha512(text.as_bytes());
+    let path = format!("/v2/kinds/plain/manifests/{digest}?tag=by-sha512");
+    let (length, headers) = (text.len() as u64, [("content-type", OCI_MANIFEST)]);
+    let put = Connection::new(&host).send("PUT", &path, &headers, length, |to| {
+        http::copy(text.as_bytes(), to)
+    });
     assert_eq!(put.status, 201);
-    assert_eq!(held(&host, "a:by-sha512"), (digest, bytes));
+    assert_eq!(held(&host, "kinds/plain:by-sha512"), (digest, text));
 }
 
 fn sha512(bytes: &[u8]) -> String {

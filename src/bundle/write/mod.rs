@@ -3,6 +3,7 @@
 
 mod content;
 mod directory;
+mod directory_names;
 mod feed;
 mod laid;
 mod medium;
@@ -11,6 +12,8 @@ mod older;
 mod options;
 #[cfg(test)]
 mod order_tests;
+#[cfg(test)]
+mod recording;
 mod state;
 mod syncer;
 mod tar;
@@ -19,6 +22,8 @@ mod tar_commit;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble_tests;
 mod writer;
 
 pub use options::{Finished, WriteOptions};

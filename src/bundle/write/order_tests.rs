@@ -4,18 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use camino::Utf8Path;
 
+use super::Writer;
 use super::names;
+use super::recording::{Op, RecordingDisk};
 use super::state::State;
-use super::testing::{Images, Op, RecordingDisk, folder, pull};
+use super::testing::{Images, bring, broken, folder, images, name, pull};
 use crate::bundle::disk::RealDisk;
 use crate::oci::Digest;
-
-/// Two images that share a layer; one layer takes several writes.
-fn images() -> Images {
-    Images::default()
-        .with("pause", &[(1, 700_000), (2, 3000)])
-        .with("e2e-test-images/agnhost", &[(2, 3000), (3, 500)])
-}
 
 fn position(log: &[Op], wanted: impl Fn(&Op) -> bool) -> usize {
     log.iter().position(wanted).expect("it is in the log")
@@ -107,7 +102,7 @@ async fn no_journal_line_comes_before_its_bytes_are_durable() {
                 }
                 Op::Sync(file) if files.contains_key(file) => {
                     for at in &files[file] {
-                        bytes[*at] = (bytes[*at] > 0).then_some(2).unwrap_or_default();
+                        bytes[*at] = if bytes[*at] > 0 { 2 } else { 0 };
                     }
                 }
                 Op::Write(file, _, text) if file == "set.tar.partial.state" => {
@@ -365,4 +360,39 @@ async fn after_a_failed_sync_nothing_is_called_durable() {
     let journal = |op: &Op| matches!(op, Op::Write(file, _, _) if file == "set.tar.partial.state");
     assert!(!disk.log().iter().any(journal));
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn keeping_what_is_complete_loses_nothing_wherever_it_stops() {
+    let good = Images::default().with("pause", &[(1, 300_000)]);
+    let both = good.clone().with("conformance", &[(5, 400_000)]);
+    let sound = folder();
+    let disk = RecordingDisk::new(&sound.path);
+    let path = sound.path.join("set.tar");
+    pull(&path, &both, both.options(), disk, &mut 0)
+        .await
+        .expect("a bundle");
+    let expected = content(&sound.path);
+    for number in 0.. {
+        let folder = folder();
+        let path = folder.path.join("set.tar");
+        broken(&path, &both, both.unique() - 150_000).await;
+        let disk = RecordingDisk::dies_at(&folder.path, number);
+        let kept = async {
+            let writer = Writer::open(&path, both.options(), disk.clone()).ok()?;
+            bring(&writer, &both, Some(1000), &mut 0).await.err()?;
+            writer.finish(&[name("pause")]).ok()
+        };
+        let kept = kept.await;
+        assert!(disk.died() || kept.is_some());
+        let (mut asked, clean) = (0, RecordingDisk::new(&folder.path));
+        pull(&path, &both, both.options(), clean, &mut asked)
+            .await
+            .expect("the whole of it");
+        assert!(content(&folder.path) == expected, "stopped at {number}");
+        assert!(asked <= both.unique() - good.unique(), "{number}: {asked}");
+        if !disk.died() {
+            break;
+        }
+    }
 }

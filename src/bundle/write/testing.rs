@@ -1,250 +1,18 @@
-//! A disk that writes down what is done in which order and stops where a test wants, an image set
-//! to pull, and the part of the engine in between.
+//! An image set to pull, and the part of the engine between it and a writer.
 
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::options::{Finished, WriteOptions};
+use super::recording::RecordingDisk;
 use super::writer::Writer;
-use crate::bundle::disk::{Disk, DiskFile, RealDisk};
+use crate::bundle::disk::RealDisk;
 use crate::bundle::{BUNDLE_HOST, BundleError, External, ImageRecord, Record};
 use crate::catalog::{Catalog, Conformance, Role};
 use crate::content::{Begun, BlobStream, Code, Failure, Plan, Retry, Target as _, Verified};
 use crate::oci::{Descriptor, Digest, RawManifest, Reference, media_type};
-
-/// One operation that changes something, with paths as they were opened, below the test's folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Op {
-    Create(String),
-    SetLen(String),
-    /// With the offset and the bytes.
-    Write(String, u64, Vec<u8>),
-    Sync(String),
-    Rename(String, String),
-    Remove(String),
-    SyncDir(String),
-    MakeDir(String),
-}
-
-impl Op {
-    fn what(&self) -> String {
-        match self {
-            Self::Create(name) => format!("create {name}"),
-            Self::SetLen(name) => format!("size {name}"),
-            Self::Write(name, _, _) => format!("write {name}"),
-            Self::Sync(name) => format!("sync {name}"),
-            Self::Rename(from, to) => format!("rename {from} {to}"),
-            Self::Remove(name) => format!("remove {name}"),
-            Self::SyncDir(name) => format!("sync folder {name}"),
-            Self::MakeDir(name) => format!("make {name}"),
-        }
-    }
-}
-
-/// The disk of this machine in one folder, every change of it written down. Syncs are written
-/// down only: the tests stop processes, not machines.
-#[derive(Clone)]
-pub(super) struct RecordingDisk(Arc<Recorded>);
-
-struct Recorded {
-    root: Utf8PathBuf,
-    free: Option<u64>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    log: Vec<Op>,
-    /// The number of operations so far, and at which all end.
-    count: usize,
-    stop_at: Option<usize>,
-    /// An error for the operation that has the text in it, once.
-    refuse: Option<(String, io::ErrorKind)>,
-}
-
-impl RecordingDisk {
-    pub(super) fn new(root: &Utf8Path) -> Self {
-        Self::with_free(root, None)
-    }
-
-    pub(super) fn with_free(root: &Utf8Path, free: Option<u64>) -> Self {
-        Self(Arc::new(Recorded {
-            root: root.to_owned(),
-            free,
-            state: Mutex::default(),
-        }))
-    }
-
-    /// As if the process were killed at operation `number`: a write is cut in two, and nothing
-    /// happens afterwards.
-    pub(super) fn dies_at(root: &Utf8Path, number: usize) -> Self {
-        let disk = Self::new(root);
-        disk.state().stop_at = Some(number);
-        disk
-    }
-
-    /// The next operation fails that holds `what`, such as `write set.tar`; a space behind it
-    /// ends the name.
-    pub(super) fn refuse(&self, what: &str, kind: io::ErrorKind) {
-        self.state().refuse = Some((what.to_owned(), kind));
-    }
-
-    pub(super) fn log(&self) -> Vec<Op> {
-        self.state().log.clone()
-    }
-
-    pub(super) fn died(&self) -> bool {
-        let state = self.state();
-        state.stop_at.is_some_and(|at| state.count > at)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn name(&self, path: &Utf8Path) -> String {
-        let below = path.strip_prefix(&self.0.root).unwrap_or(path);
-        below.to_string()
-    }
-
-    /// Counts an operation and says whether it may happen; `Ok(true)` for the first half of it.
-    fn step(&self, what: &str) -> io::Result<bool> {
-        let mut state = self.state();
-        let number = state.count;
-        state.count += 1;
-        let matches =
-            |(part, _): &mut (String, io::ErrorKind)| format!("{what} ").contains(part.as_str());
-        if let Some((_, kind)) = state.refuse.take_if(matches) {
-            return Err(kind.into());
-        }
-        match state.stop_at {
-            Some(at) if number > at => Err(io::Error::other("killed")),
-            Some(at) if number == at => Ok(true),
-            _ => Ok(false),
-        }
-    }
-
-    /// Syncs count from before they begin and other operations when they are done, so that the
-    /// order in the log is one that a crash could not have bettered.
-    fn record<T>(&self, op: Op, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        if self.step(&op.what())? {
-            return Err(io::Error::other("killed"));
-        }
-        let before = matches!(op, Op::Sync(_) | Op::SyncDir(_));
-        if before {
-            self.state().log.push(op);
-            return act();
-        }
-        let done = act()?;
-        self.state().log.push(op);
-        Ok(done)
-    }
-
-    fn file(&self, path: &Utf8Path, inner: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        Arc::new(RecordingFile {
-            name: self.name(path),
-            inner,
-            disk: self.clone(),
-        })
-    }
-}
-
-impl Disk for RecordingDisk {
-    fn create(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>> {
-        let name = self.name(path);
-        let inner = self.record(Op::Create(name), || RealDisk.create(path))?;
-        Ok(self.file(path, inner))
-    }
-
-    fn open(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.file(path, RealDisk.open(path)?))
-    }
-
-    fn open_read(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>> {
-        RealDisk.open_read(path)
-    }
-
-    fn size(&self, path: &Utf8Path) -> io::Result<Option<u64>> {
-        RealDisk.size(path)
-    }
-
-    fn allocated(&self, path: &Utf8Path) -> u64 {
-        RealDisk.allocated(path)
-    }
-
-    fn list(&self, folder: &Utf8Path) -> io::Result<Vec<String>> {
-        RealDisk.list(folder)
-    }
-
-    fn create_dir_all(&self, folder: &Utf8Path) -> io::Result<()> {
-        let name = self.name(folder);
-        self.record(Op::MakeDir(name), || RealDisk.create_dir_all(folder))
-    }
-
-    fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
-        let (name, new) = (self.name(from), self.name(to));
-        let op = Op::Rename(name, new);
-        self.record(op, || RealDisk.rename(from, to))
-    }
-
-    fn remove(&self, path: &Utf8Path) -> io::Result<()> {
-        let name = self.name(path);
-        self.record(Op::Remove(name), || RealDisk.remove(path))
-    }
-
-    fn sync_dir(&self, folder: &Utf8Path) -> io::Result<()> {
-        let name = self.name(folder);
-        self.record(Op::SyncDir(name), || Ok(()))
-    }
-
-    fn available(&self, _folder: &Utf8Path) -> Option<u64> {
-        self.0.free
-    }
-}
-
-struct RecordingFile {
-    name: String,
-    inner: Arc<dyn DiskFile>,
-    disk: RecordingDisk,
-}
-
-impl DiskFile for RecordingFile {
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.disk.step(&format!("write {}", self.name))? {
-            self.inner.write_at(offset, &bytes[..bytes.len() / 2])?;
-            return Err(io::Error::other("killed"));
-        }
-        self.inner.write_at(offset, bytes)?;
-        let op = Op::Write(self.name.clone(), offset, bytes.to_vec());
-        self.disk.state().log.push(op);
-        Ok(())
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read_at(offset, buffer)
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        self.disk
-            .record(Op::SetLen(self.name.clone()), || self.inner.set_len(length))
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.inner.len()
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.disk.record(Op::Sync(self.name.clone()), || Ok(()))
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.sync_data()
-    }
-}
 
 /// A folder of its own for each test.
 pub(super) struct Folder {
@@ -363,7 +131,7 @@ impl Images {
         }
     }
 
-    pub(super) fn external(&self, blob: &Descriptor) -> External {
+    pub(super) fn external(blob: &Descriptor) -> External {
         External {
             digest: blob.digest.clone(),
             size: blob.size,
@@ -493,4 +261,40 @@ impl std::fmt::Display for Trouble {
             Self::Copy(failure) => failure.fmt(f),
         }
     }
+}
+
+/// Two images that share a layer; one layer takes several writes.
+pub(super) fn images() -> Images {
+    Images::default()
+        .with("pause", &[(1, 700_000), (2, 3000)])
+        .with("e2e-test-images/agnhost", &[(2, 3000), (3, 500)])
+}
+
+/// A run without trouble: how many bytes it asked for.
+pub(super) async fn sound(path: &Utf8Path, images: &Images, split: Option<u64>) -> u64 {
+    let disk = RecordingDisk::new(path.parent().expect("a folder"));
+    let mut options = images.options();
+    options.split = split;
+    let mut asked = 0;
+    pull(path, images, options, disk, &mut asked)
+        .await
+        .expect("a bundle");
+    asked
+}
+
+/// A run that breaks off after `limit` bytes of the source.
+pub(super) async fn broken(path: &Utf8Path, images: &Images, limit: u64) {
+    let writer = Writer::open(path, images.options(), RealDisk).expect("a writer");
+    let failure = bring(&writer, images, Some(limit), &mut 0).await;
+    assert_eq!(failure.expect_err("broken").code(), Code::Interrupted);
+}
+
+/// The names in a folder, sorted.
+pub(super) fn files(folder: &Utf8Path) -> Vec<String> {
+    let entries = folder.read_dir_utf8().expect("a folder");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("an entry").file_name().to_owned())
+        .collect();
+    names.sort();
+    names
 }

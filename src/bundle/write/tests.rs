@@ -1,50 +1,17 @@
-//! What a writer makes of sound and of broken runs.
+//! What a writer makes of sound runs and of those that broke off.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::FileExt as _;
 
+use super::Writer;
 use camino::Utf8Path;
 
-use super::testing::{Images, Op, RecordingDisk, Trouble, bring, bring_blobs, folder, name, pull};
-use super::{WriteOptions, Writer};
+use super::recording::{Op, RecordingDisk};
+use super::testing::{Images, bring, broken, files, folder, images, name, pull, sound};
 use crate::bundle::disk::RealDisk;
 use crate::bundle::{BundleError, Record};
-use crate::content::{Code, Retry, Target as _};
+use crate::content::Target as _;
 use crate::oci::Digest;
-
-fn images() -> Images {
-    Images::default()
-        .with("pause", &[(1, 700_000), (2, 3000)])
-        .with("e2e-test-images/agnhost", &[(2, 3000), (3, 500)])
-}
-
-async fn sound(path: &Utf8Path, images: &Images, split: Option<u64>) -> u64 {
-    let disk = RecordingDisk::new(path.parent().expect("a folder"));
-    let mut options = images.options();
-    options.split = split;
-    let mut asked = 0;
-    pull(path, images, options, disk, &mut asked)
-        .await
-        .expect("a bundle");
-    asked
-}
-
-/// A run that breaks off after `limit` bytes of the source.
-async fn broken(path: &Utf8Path, images: &Images, limit: u64) {
-    let writer = Writer::open(path, images.options(), RealDisk).expect("a writer");
-    let failure = bring(&writer, images, Some(limit), &mut 0).await;
-    assert_eq!(failure.expect_err("broken").code(), Code::Interrupted);
-}
-
-fn files(folder: &Utf8Path) -> Vec<String> {
-    let entries = folder.read_dir_utf8().expect("a folder");
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.expect("an entry").file_name().to_owned())
-        .collect();
-    names.sort();
-    names
-}
 
 #[tokio::test]
 async fn one_set_is_one_sequence_of_bytes() {
@@ -314,7 +281,7 @@ async fn what_the_receiver_has_is_named_and_left_out() {
     let large = images.largest();
     let mut options = images.options();
     let stranger = crate::oci::Descriptor::new("x", Digest::of(b"stranger"), 8);
-    options.external = vec![images.external(&large), images.external(&stranger)];
+    options.external = vec![Images::external(&large), Images::external(&stranger)];
     for file in ["set.tar", "set"] {
         let folder = folder();
         let path = folder.path.join(file);
@@ -326,7 +293,7 @@ async fn what_the_receiver_has_is_named_and_left_out() {
         if file == "set" {
             let record = fs::read(path.join("airbuoy.json")).expect("a record");
             let record = Record::parse(&record, "set").expect("a record");
-            assert_eq!(record.external, [images.external(&large)]);
+            assert_eq!(record.external, [Images::external(&large)]);
             // The whole later: the names are there and their content is not.
             assert_eq!(sound(&path, &images, None).await, large.size);
             let record = fs::read(path.join("airbuoy.json")).expect("a record");
@@ -334,93 +301,4 @@ async fn what_the_receiver_has_is_named_and_left_out() {
             assert_eq!(record.external, []);
         }
     }
-}
-
-#[tokio::test]
-async fn a_disk_that_fills_up_keeps_what_is_durable() {
-    for (file, write) in [
-        ("set.tar", "write set.tar.partial"),
-        ("set", "write set/.airbuoy"),
-    ] {
-        let folder = folder();
-        let path = folder.path.join(file);
-        let images = images();
-        let disk = RecordingDisk::new(&folder.path);
-        let writer = Writer::open(&path, images.options(), disk.clone()).expect("a writer");
-        bring(&writer, &images, Some(450_000), &mut 0)
-            .await
-            .expect_err("the source breaks");
-        disk.refuse(write, io::ErrorKind::StorageFull);
-        let mut asked = 0;
-        let failure = bring_blobs(&writer, &images, None, &mut asked)
-            .await
-            .expect_err("full");
-        assert_eq!(failure.code(), Code::Local, "{failure}");
-        assert_eq!(failure.retry_class(), Retry::Never);
-        assert!(failure.to_string().contains(file), "{failure}");
-        assert!(
-            failure
-                .hint_text()
-                .is_some_and(|hint| hint.contains("make room"))
-        );
-        let home = images.plan.roots[0].0.repository().clone();
-        let next = writer.begin(&home, &images.plan.blobs[0], None).await;
-        assert!(next.is_err(), "nothing else is fetched to find out");
-        let error = writer.finish(&images.names()).expect_err("it is not whole");
-        assert!(error.to_string().contains(file), "{error}");
-        drop(writer);
-        let asked = sound(&path, &images, None).await;
-        assert!(asked < images.unique() - 300_000, "{file}: {asked}");
-    }
-}
-
-#[tokio::test]
-async fn what_cannot_be_written_is_said_before_a_byte_is_fetched() {
-    let folder = folder();
-    let told = |error: &Trouble| match error {
-        Trouble::Bundle(error) => (error.to_string(), error.hint()),
-        Trouble::Copy(failure) => (failure.to_string(), failure.hint_text().map(str::to_owned)),
-    };
-    let attempt = async |file: &str, disk: RecordingDisk, change: fn(&mut WriteOptions)| {
-        let images = images();
-        let mut options = images.options();
-        change(&mut options);
-        let mut asked = 0;
-        let path = folder.path.join(file);
-        let error = pull(&path, &images, options, disk, &mut asked).await;
-        assert_eq!(asked, 0, "{file}");
-        told(&error.expect_err(file))
-    };
-    let disk = || RecordingDisk::new(&folder.path);
-
-    for file in ["set.tar", "small"] {
-        let small = RecordingDisk::with_free(&folder.path, Some(9999));
-        let (message, hint) = attempt(file, small, |_| {}).await;
-        assert!(message.contains("9999 bytes free"), "{message}");
-        assert!(hint.is_some());
-    }
-    let fat = disk();
-    fat.refuse("size set.tar.partial", io::ErrorKind::FileTooLarge);
-    let (message, hint) = attempt("set.tar", fat, |_| {}).await;
-    assert!(message.contains("set.tar.partial"), "{message}");
-    assert!(hint.is_some_and(|hint| hint.contains("--split-size")));
-    let locked = disk();
-    locked.refuse("create set.tar.partial", io::ErrorKind::ReadOnlyFilesystem);
-    let (_, hint) = attempt("set.tar", locked, |_| {}).await;
-    assert!(hint.is_some_and(|hint| hint.contains("read-only")));
-    assert_eq!(files(&folder.path), ["small"], "nothing is left behind");
-
-    let (message, _) = attempt("set.tar.gz", disk(), |_| {}).await;
-    assert!(message.contains("compressed"), "{message}");
-    let (message, _) = attempt("parts", disk(), |options| options.split = Some(9)).await;
-    assert!(message.contains("no volumes"), "{message}");
-    let (message, hint) = attempt("set.tar", disk(), |options| options.split = Some(512)).await;
-    assert!(message.contains("volumes, more than 999"), "{message}");
-    assert!(hint.is_some_and(|hint| hint.contains("--split-size")));
-    fs::create_dir(folder.path.join("home")).expect("a folder");
-    fs::write(folder.path.join("home/letter.txt"), "x").expect("a file");
-    let (message, _) = attempt("home", disk(), |_| {}).await;
-    assert!(message.contains("no image layout"), "{message}");
-    let (message, _) = attempt("home/letter.txt", disk(), |_| {}).await;
-    assert!(message.contains("not named NAME.tar"), "{message}");
 }
