@@ -98,7 +98,7 @@ impl Facts<'_> {
 
     fn versions(&self) -> Vec<String> {
         let record = self.bundle.record();
-        let versions = record.into_iter().flat_map(|record| record.versions());
+        let versions = record.into_iter().flat_map(crate::bundle::Record::versions);
         versions.map(ToString::to_string).collect()
     }
 
