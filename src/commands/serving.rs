@@ -119,6 +119,10 @@ impl Facts<'_> {
         if default.is_none_or(|images| images.version != record.sonobuoy.version) {
             line = format!("{line} --sonobuoy-version {}", record.sonobuoy.version);
         }
-        line
+        match (self.authority, &self.settings.tls) {
+            (Some(authority), _) => line + " --nodes --nodes-ca " + authority.path.as_str(),
+            (None, ServeTls::Off) => line + " --nodes --nodes-plain-http",
+            (None, _) => line + " --nodes",
+        }
     }
 }

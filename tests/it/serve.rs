@@ -140,6 +140,15 @@ fn a_login_and_a_made_certificate_protect_it_and_outlive_a_restart() {
     let served = Served::start(&airbuoy, flags);
     served.says("Made a certificate");
     served.says("1 user may pull");
+    served.says("--nodes --nodes-ca ca.pem");
+    let text = served.text();
+    let (_, config) = text.split_once("Next: airbuoy ").expect("a next step");
+    airbuoy.run(config.trim()).exits(0);
+    let own = format!(
+        "nodes/containerd/certs.d/{}_/hosts.toml",
+        served.host().replace(':', "_")
+    );
+    assert!(airbuoy.home().join(own).is_file(), "{config}");
     let ca = airbuoy.home().join("ca.pem");
     let authority = fs::read(&ca).expect("an authority");
     let reference = format!("{}/image/1:v1", served.host());
