@@ -16,6 +16,8 @@ mod settle;
 mod verify;
 
 #[cfg(test)]
+mod bundle_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,7 @@ const COMPRESSED: [&str; 6] = [".tgz", ".tar.gz", ".tar.xz", ".tar.zst", ".tar.b
 ///
 /// What an earlier run left at the path is taken over when it proves to be right. Nothing that is
 /// whole changes before [`finish`](Self::finish), and dropping the writer keeps what has come.
+/// Other writers are kept away until then, also after it has finished.
 pub struct Writer(Form);
 
 enum Form {
