@@ -24,7 +24,10 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::BundleError;
 pub use index::{BUNDLE_HOST, Entry, bundle_reference};
 pub use inventory::{Base, inventory_text};
-pub use read::{Bundle, Fault, FaultKind, Place, Region, Repaired, Shared, Totals, Verification};
+pub use read::{
+    Bundle, Contents, Fault, FaultKind, ImageContents, Place, Region, Repaired, Shared, Totals,
+    Verification,
+};
 pub use record::{External, ImageRecord, Record};
 pub use scan::{MEMBERS, Member, ReadAt, scan};
 pub use tar_fault::TarFault;

@@ -72,6 +72,11 @@ impl Relocation {
         &self.rows
     }
 
+    /// How names are laid out.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// TARGET.
     pub fn target(&self) -> Option<&TargetPrefix> {
         self.target.as_ref()

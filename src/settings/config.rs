@@ -1,12 +1,14 @@
 //! Settings of `airbuoy config`.
 
+use std::fs;
+
 use camino::Utf8PathBuf;
 
 use super::SettingsError;
 use super::out_dir::out_dir;
 use super::placement::{Placement, target};
 use crate::cli::{ConfigArgs, OutDirArgs, ReleaseArgs};
-use crate::relocate::TargetPrefix;
+use crate::relocate::{Layout, NodeAccess, TargetPrefix};
 
 /// Resolved settings.
 #[derive(Debug, Clone)]
@@ -15,6 +17,8 @@ pub struct ConfigSettings {
     pub placement: Placement,
     /// The private registry.
     pub target: TargetPrefix,
+    /// How nodes reach the registry, when they get files.
+    pub nodes: Option<NodeAccess>,
     /// Where the files go.
     pub out_dir: Utf8PathBuf,
 }
@@ -29,10 +33,31 @@ impl ConfigSettings {
             selection,
             naming,
             source: _,
+            nodes,
+            nodes_ca,
+            nodes_plain_http,
             out_dir: OutDirArgs { out_dir: dir },
         } = args;
+        let placement = Placement::resolve(kubernetes_version, catalog, selection, naming)?;
+        if *nodes && placement.layout != Layout::KeepPath {
+            let reason = "a node's mirror keeps paths: it works without --flat and \
+                          --e2e-repo-config alone";
+            return Err(SettingsError::value("--nodes", "", reason));
+        }
+        let ca_pem = nodes_ca.as_deref().map(|path| {
+            fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
+                flag: "--nodes-ca",
+                path: path.to_owned(),
+                source,
+            })
+        });
+        let access = NodeAccess {
+            plain_http: *nodes_plain_http,
+            ca_pem: ca_pem.transpose()?,
+        };
         Ok(Self {
-            placement: Placement::resolve(kubernetes_version, catalog, selection, naming)?,
+            placement,
+            nodes: nodes.then_some(access),
             target: target(to)?,
             out_dir: out_dir(dir)?,
         })

@@ -66,3 +66,22 @@ fn assert_only_rehearsal_tags_were_written(registry: &Registry) {
     assert!(written.len() >= 44, "{written:?}");
     assert!(written.iter().all(|t| t.ends_with(SUFFIX)), "{written:?}");
 }
+
+#[test]
+fn over_a_bundle_every_step_is_told() {
+    let rehearse = format!("rehearse --via-bundle --kubernetes-version {VERSION} --progress none");
+    let outcome = Airbuoy::new().run(&rehearse).exits(0);
+    for step in [
+        "Pulled 44 images",
+        "Verified rehearsal.tar",
+        "Pushed 44 images",
+        "verified",
+    ] {
+        assert!(outcome.stderr.contains(step), "{}", outcome.stderr);
+    }
+    let registry = require!(Registry::distribution());
+    let rehearse = format!("{rehearse} {}/k8s --flat", registry.host()).replace("rehearse ", "");
+    Airbuoy::new().run(&format!("rehearse {rehearse}")).exits(0);
+    assert_eq!(registry.tags(), [""; 0]);
+    assert_only_rehearsal_tags_were_written(&registry);
+}

@@ -4,6 +4,7 @@
 mod buffers;
 mod bundle;
 mod check;
+mod contents;
 mod fault;
 mod folder;
 mod graph;
@@ -29,6 +30,7 @@ mod verify;
 mod verify_tests;
 
 pub use bundle::{Bundle, Place};
+pub use contents::{Contents, ImageContents};
 pub use fault::{Fault, FaultKind};
 pub use locking::Shared;
 pub use region::Region;

@@ -37,7 +37,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn of(sizes: impl Iterator<Item = u64>) -> Self {
+    pub(super) fn of(sizes: impl Iterator<Item = u64>) -> Self {
         sizes.fold(Self::default(), |sum, bytes| Self {
             count: sum.count + 1,
             bytes: sum.bytes.saturating_add(bytes),
