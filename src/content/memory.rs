@@ -1,10 +1,10 @@
 //! A [`Store`] in memory: the embedded target of a rehearsal, and stand-in upstreams.
 //!
-//! Each blob is held once, however many repositories show it. Nothing is ever collected: what
-//! was committed stays until the store is dropped.
+//! Each blob is held once, however many repositories show it, and goes when it is deleted from the
+//! last of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
@@ -29,6 +29,7 @@ struct State {
 /// A blob on its way into a [`MemoryStore`].
 pub struct MemoryUpload {
     repository: String,
+    algorithm: Algorithm,
     hasher: Hasher,
     builder: Builder,
 }
@@ -44,35 +45,49 @@ impl MemoryStore {
         let digest = Digest::of(bytes);
         let mut builder = Builder::default();
         builder.append(bytes);
-        self.show(repository, &digest, Some(builder.finish()));
+        self.show(repository, &digest, builder.finish());
         digest
     }
 
-    /// [`Store::put_manifest`] without a runtime.
+    /// [`Store::put_manifest`] without a runtime; refused as well when `reference` is a digest
+    /// and not the manifest's.
     pub fn insert_manifest(
         &self,
         repository: &str,
         reference: &TagOrDigest,
         manifest: RawManifest,
     ) -> Result<(), StoreError> {
-        let successors = manifest.successors()?;
+        match reference {
+            TagOrDigest::Digest(digest) if digest != manifest.digest() => {
+                Err(StoreError::DigestMismatch(digest.clone()))
+            }
+            TagOrDigest::Digest(_) => self.put(repository, manifest, &[]),
+            TagOrDigest::Tag(tag) => self.put(repository, manifest, &[Arc::clone(tag)]),
+        }
+    }
+
+    fn put(
+        &self,
+        repository: &str,
+        manifest: RawManifest,
+        tags: &[Arc<str>],
+    ) -> Result<(), StoreError> {
         let held = Held::new(manifest)?;
         let mut state = self.write();
         let nothing = Contents::default();
         let contents = state.repositories.get(repository).unwrap_or(&nothing);
-        if let Some(missing) = contents.first_missing(&successors) {
+        if let Some(missing) = contents.first_missing(&held) {
             return Err(StoreError::Missing(missing.clone()));
         }
         let contents = state.repositories.entry(repository.to_owned()).or_default();
-        contents.put(reference, held)
+        contents.put(held, tags);
+        Ok(())
     }
 
-    /// Makes a blob visible in a repository; `blob` is kept when the digest is new.
-    fn show(&self, repository: &str, digest: &Digest, blob: Option<MemoryBlob>) {
+    /// Makes a blob visible in a repository; the bytes are kept when the digest is new.
+    fn show(&self, repository: &str, digest: &Digest, blob: MemoryBlob) {
         let mut state = self.write();
-        if let Some(blob) = blob {
-            state.blobs.entry(digest.clone()).or_insert(blob);
-        }
+        state.blobs.entry(digest.clone()).or_insert(blob);
         let contents = state.repositories.entry(repository.to_owned()).or_default();
         contents.blobs.insert(digest.clone());
     }
@@ -139,11 +154,15 @@ impl Store for MemoryStore {
         Ok(contents.map_or_else(Vec::new, |c| c.referrers(digest)))
     }
 
-    async fn begin(&self, repository: &str) -> Result<MemoryUpload, StoreError> {
+    async fn begin(
+        &self,
+        repository: &str,
+        algorithm: Algorithm,
+    ) -> Result<MemoryUpload, StoreError> {
         Ok(MemoryUpload {
             repository: repository.to_owned(),
-            // Guessed: the digest comes last. Another algorithm is hashed again at the end.
-            hasher: Hasher::new(Algorithm::Sha256),
+            algorithm,
+            hasher: Hasher::new(algorithm),
             builder: Builder::default(),
         })
     }
@@ -156,18 +175,17 @@ impl Store for MemoryStore {
 
     async fn commit(&self, upload: MemoryUpload, digest: &Digest) -> Result<(), StoreError> {
         let blob = upload.builder.finish();
-        let found = match digest.algorithm() {
-            Algorithm::Sha256 => upload.hasher.finish(),
-            Algorithm::Sha512 => {
-                let mut hasher = Hasher::new(Algorithm::Sha512);
-                blob.segments().iter().for_each(|s| hasher.update(s));
-                hasher.finish()
-            }
+        let found = if digest.algorithm() == upload.algorithm {
+            upload.hasher.finish()
+        } else {
+            let mut hasher = Hasher::new(digest.algorithm());
+            blob.segments().iter().for_each(|s| hasher.update(s));
+            hasher.finish()
         };
         if found != *digest {
             return Err(StoreError::DigestMismatch(digest.clone()));
         }
-        self.show(&upload.repository, digest, Some(blob));
+        self.show(&upload.repository, digest, blob);
         Ok(())
     }
 
@@ -177,18 +195,17 @@ impl Store for MemoryStore {
         digest: &Digest,
         from: Option<&str>,
     ) -> Result<bool, StoreError> {
-        let there = {
-            let state = self.read();
-            match from {
-                Some(from) => state
-                    .repositories
-                    .get(from)
-                    .is_some_and(|contents| contents.blobs.contains(digest)),
-                None => state.blobs.contains_key(digest),
-            }
+        let mut state = self.write();
+        let there = match from {
+            Some(from) => state
+                .repositories
+                .get(from)
+                .is_some_and(|contents| contents.blobs.contains(digest)),
+            None => state.blobs.contains_key(digest),
         };
-        if there && from != Some(repository) {
-            self.show(repository, digest, None);
+        if there {
+            let contents = state.repositories.entry(repository.to_owned()).or_default();
+            contents.blobs.insert(digest.clone());
         }
         Ok(there)
     }
@@ -196,10 +213,10 @@ impl Store for MemoryStore {
     async fn put_manifest(
         &self,
         repository: &str,
-        reference: &TagOrDigest,
         manifest: RawManifest,
+        tags: &[Arc<str>],
     ) -> Result<(), StoreError> {
-        self.insert_manifest(repository, reference, manifest)
+        self.put(repository, manifest, tags)
     }
 
     async fn delete_manifest(
@@ -209,7 +226,18 @@ impl Store for MemoryStore {
     ) -> Result<bool, StoreError> {
         let mut state = self.write();
         let contents = state.repositories.get_mut(repository);
-        Ok(contents.is_some_and(|c| c.delete(reference)))
+        contents.map_or(Ok(false), |contents| contents.delete(reference))
+    }
+
+    async fn delete_blob(&self, repository: &str, digest: &Digest) -> Result<bool, StoreError> {
+        let mut state = self.write();
+        let contents = state.repositories.get_mut(repository);
+        let there = contents.map_or(Ok(false), |contents| contents.delete_blob(digest))?;
+        let mut others = state.repositories.values();
+        if there && !others.any(|contents| contents.blobs.contains(digest)) {
+            state.blobs.remove(digest);
+        }
+        Ok(there)
     }
 }
 
@@ -236,7 +264,7 @@ mod tests {
     }
 
     async fn upload(store: &MemoryStore, bytes: &[u8], digest: &Digest) -> Result<(), StoreError> {
-        let mut upload = store.begin("a").await?;
+        let mut upload = store.begin("a", Algorithm::Sha256).await?;
         for chunk in bytes.chunks(3) {
             let chunk = Bytes::copy_from_slice(chunk);
             store.append(&mut upload, chunk).await?;
@@ -361,5 +389,52 @@ mod tests {
         assert!(store.tags("a").await.expect("memory").is_empty());
         let gone = store.manifest("a", &digest).await.expect("memory");
         assert!(gone.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_blob_goes_with_the_last_repository_that_shows_it() {
+        let store = MemoryStore::new();
+        let digest = store.insert_blob("a", b"layer");
+        assert!(store.mount("b", &digest, Some("a")).await.expect("memory"));
+        let open = store.blob("a", &digest).await.expect("memory");
+        for (repository, deleted) in [("c", false), ("a", true), ("a", false), ("b", true)] {
+            let answer = store.delete_blob(repository, &digest).await;
+            assert_eq!(answer.expect("unneeded"), deleted, "{repository}");
+        }
+        assert!(!store.mount("a", &digest, None).await.expect("memory"));
+        let read = open.expect("opened before").read(0, 5);
+        let read: Vec<Bytes> = read.try_collect().await.expect("memory");
+        assert_eq!(read.concat(), b"layer");
+    }
+
+    #[tokio::test]
+    async fn what_a_manifest_needs_stays() {
+        let store = MemoryStore::new();
+        let (config, layer) = (store.insert_blob("a", b"c"), store.insert_blob("a", b"l"));
+        let child = image(&config, &layer, "");
+        let index = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{{"mediaType":"{}","digest":"{}","size":1}}]}}"#,
+            media_type::OCI_INDEX,
+            media_type::OCI_MANIFEST,
+            child.digest(),
+        );
+        let index = RawManifest::new(index.into(), None).expect("an index");
+        for manifest in [&child, &index] {
+            let put = store.insert_manifest("a", &tag("t"), manifest.clone());
+            put.expect("complete");
+        }
+        let needed = |refused: Result<bool, StoreError>, of: &Digest| {
+            assert!(matches!(refused, Err(StoreError::Needed { by, .. }) if by == *of));
+        };
+        let child_digest = TagOrDigest::from(child.digest());
+        needed(store.delete_blob("a", &layer).await, child.digest());
+        needed(store.delete_blob("a", &config).await, child.digest());
+        let refused = store.delete_manifest("a", &child_digest).await;
+        needed(refused, index.digest());
+        for reference in [index.digest().into(), child_digest] {
+            let deleted = store.delete_manifest("a", &reference).await;
+            assert!(deleted.expect("unneeded"));
+        }
+        assert!(store.delete_blob("a", &layer).await.expect("unneeded"));
     }
 }

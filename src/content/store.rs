@@ -1,9 +1,10 @@
 //! Content that can be served: what the embedded registry stands on.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use super::BlobStream;
-use crate::oci::{Digest, ManifestError, RawManifest, Referrer, TagOrDigest};
+use crate::oci::{Algorithm, Digest, ManifestError, RawManifest, Referrer, TagOrDigest};
 
 /// Why a store could not do something.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -17,6 +18,14 @@ pub enum StoreError {
     /// Bytes that do not hash to the digest they were sent for.
     #[error("the bytes do not hash to {0}")]
     DigestMismatch(Digest),
+    /// A manifest of the repository cannot be without it.
+    #[error("{digest} is needed by {by}, which has to be deleted first")]
+    Needed {
+        /// The blob or manifest that was to be deleted.
+        digest: Digest,
+        /// The manifest that names it.
+        by: Digest,
+    },
     /// A manifest whose references cannot be read.
     #[error("the manifest is refused: {0}")]
     Manifest(#[from] ManifestError),
@@ -26,6 +35,9 @@ pub enum StoreError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The storage has no room left.
+    #[error("the registry's storage is full")]
+    NoSpace,
     /// Disk and the like.
     #[error("{0}")]
     Io(String),
@@ -42,10 +54,21 @@ pub trait BlobReader: Send + Sync + 'static {
 
 /// Holds repositories of manifests and blobs, apart from any protocol. Names of repositories and
 /// tags were checked by the caller.
+///
+/// What a store keeps beyond the process counts as done only once it is durable: `commit`,
+/// `mount`, `put_manifest` and both deletes answer after everything that they changed would
+/// survive a loss of power, never before. Each of them happens whole or not at all, and two of
+/// them at once happen one after the other: a manifest never ends up without something that it
+/// names.
+///
+/// The embedded registry carries every call of a writing method to its end, also when its client
+/// goes away; only the end of the runtime drops such a future half-way.
 pub trait Store: Send + Sync + 'static {
     /// What reads one blob.
     type Blob: BlobReader;
-    /// What takes in one blob; dropped without [`commit`](Self::commit) it leaves nothing.
+    /// What takes in one blob. Its bytes are visible to nobody. Dropped without
+    /// [`commit`](Self::commit) it leaves nothing; what a killed process left of it is removed
+    /// when the store is opened again.
     type Upload: Send + 'static;
 
     /// All repositories in ASCII order.
@@ -61,7 +84,8 @@ pub trait Store: Send + Sync + 'static {
         repository: &str,
         reference: &TagOrDigest,
     ) -> impl Future<Output = Result<Option<RawManifest>, StoreError>> + Send;
-    /// A blob of the repository.
+    /// A blob of the repository. Once opened it can be read to its end, also when it is deleted
+    /// meanwhile.
     fn blob(
         &self,
         repository: &str,
@@ -79,18 +103,34 @@ pub trait Store: Send + Sync + 'static {
         digest: &Digest,
     ) -> impl Future<Output = Result<Vec<Referrer>, StoreError>> + Send;
 
-    /// Opens an upload. The repository begins to exist when something is committed.
+    /// Opens an upload. The repository begins to exist when something is committed. `algorithm`
+    /// is the one that the digest will probably have, so that the bytes can be hashed as they
+    /// come; [`commit`](Self::commit) decides.
     fn begin(
         &self,
         repository: &str,
+        algorithm: Algorithm,
     ) -> impl Future<Output = Result<Self::Upload, StoreError>> + Send;
-    /// Appends to an upload.
+    /// Tells that `length` more bytes are announced, before the first of them: a store without
+    /// room for them refuses with [`NoSpace`](StoreError::NoSpace) now. Nothing is promised by a
+    /// yes, and not every client announces.
+    fn expect(
+        &self,
+        _upload: &mut Self::Upload,
+        _length: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+    /// Appends to an upload. Chunks are as the network gave them, from a few bytes to some
+    /// hundred KiB: a store that pays by the call gathers them. After an error the upload is of
+    /// no more use.
     fn append(
         &self,
         upload: &mut Self::Upload,
         chunk: bytes::Bytes,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Verifies the upload against `digest` and makes the blob visible in its repository.
+    /// Verifies the upload against `digest` and makes the blob visible in its repository. Where
+    /// the digest is held already, by this repository or another, both are one blob.
     fn commit(
         &self,
         upload: Self::Upload,
@@ -104,20 +144,29 @@ pub trait Store: Send + Sync + 'static {
         digest: &Digest,
         from: Option<&str>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-    /// Stores a manifest under its digest and, when `reference` is one, a tag. Refused when a
-    /// blob or child is [`Missing`](StoreError::Missing) in the repository; the bytes of foreign
-    /// layers live elsewhere, and a missing subject is allowed (distribution-spec, "Pushing
-    /// Manifests with Subject").
+    /// Stores a manifest under its digest, and points all of `tags` at it, in one step. Refused
+    /// when a blob or child is [`Missing`](StoreError::Missing) in the repository; the bytes of
+    /// foreign layers live elsewhere, and a missing subject is allowed (distribution-spec,
+    /// "Pushing Manifests with Subject").
     fn put_manifest(
         &self,
         repository: &str,
-        reference: &TagOrDigest,
         manifest: RawManifest,
+        tags: &[Arc<str>],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Removes a tag, or a manifest with all its tags; false when it was not there.
+    /// Removes a tag, or a manifest with all its tags; false when it was not there. Refused for a
+    /// manifest that is [`Needed`](StoreError::Needed) by an index of the repository.
     fn delete_manifest(
         &self,
         repository: &str,
         reference: &TagOrDigest,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Removes a blob from the repository; false when it was not there. Other repositories keep
+    /// it; the bytes go with the last one. Refused while a manifest of the repository
+    /// [needs](StoreError::Needed) it.
+    fn delete_blob(
+        &self,
+        repository: &str,
+        digest: &Digest,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

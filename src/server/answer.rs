@@ -74,9 +74,16 @@ impl From<StoreError> for Refusal {
             StoreError::ReadOnly => Self::unsupported("GET, HEAD", error),
             StoreError::Missing(_) => Self::not_found("MANIFEST_BLOB_UNKNOWN", error),
             StoreError::DigestMismatch(_) => Self::bad("DIGEST_INVALID", error),
+            StoreError::Needed { .. } => {
+                Self::new(StatusCode::METHOD_NOT_ALLOWED, "DENIED", error).with(ALLOW, "GET, HEAD")
+            }
             StoreError::Manifest(_) => Self::bad("MANIFEST_INVALID", error),
             StoreError::TooLarge { .. } => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", error)
+            }
+            StoreError::NoSpace => {
+                tracing::error!("the storage is full");
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "DENIED", error)
             }
             StoreError::Io(reason) => {
                 // Paths of this machine are no business of a client.

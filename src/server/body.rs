@@ -25,16 +25,17 @@ pub(super) fn content_length(parts: &Parts) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// A chunk that says where it belongs must go on where the last one ended.
-pub(super) fn in_order(parts: &Parts, received: u64) -> Result<(), Refusal> {
+/// How long the body says it is. A chunk that says where it belongs must go on where the last one
+/// ended.
+pub(super) fn in_order(parts: &Parts, received: u64) -> Result<Option<u64>, Refusal> {
+    let length = content_length(parts);
     let Some(value) = parts.headers.get(CONTENT_RANGE) else {
-        return Ok(());
+        return Ok(length);
     };
     match value.to_str().ok().and_then(chunk) {
         Some((first, last)) if first == received => {
-            let length = content_length(parts);
             if length.is_none_or(|length| length.checked_sub(1) == Some(last - first)) {
-                Ok(())
+                Ok((last - first).checked_add(1))
             } else {
                 let message = "Content-Range and Content-Length contradict each other";
                 Err(Refusal::bad("SIZE_INVALID", message))

@@ -17,7 +17,7 @@ use super::options::{AccessLine, Options};
 use super::page::Query;
 use super::route::{NoRoute, PathKind, Route};
 use super::uploads::Uploads;
-use super::{lists, publish, pull, push};
+use super::{delete, lists, publish, pull, push};
 use crate::content::Store;
 
 /// How much of a refused body is still read, and for how long: closing at once would reset the
@@ -28,7 +28,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// What all requests of one server share.
 pub(super) struct Shared<S: Store> {
     pub(super) store: Arc<S>,
-    pub(super) uploads: Uploads<S::Upload>,
+    pub(super) uploads: Arc<Uploads<S::Upload>>,
     pub(super) options: Options,
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn dispatch<S: Store>(
 }
 
 async fn answer<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     route: &Route<'_>,
     parts: &Parts,
     body: &mut BodyDataStream,
@@ -94,9 +94,11 @@ async fn answer<S: Store>(
         (Route::Referrers { repository, digest }, "GET") => {
             lists::referrers(store, repository, digest, query).await
         }
-        (Route::Blob { repository, digest }, "GET") => {
-            pull::blob(store, repository, digest, parts).await
-        }
+        (Route::Blob { repository, digest }, method) => match method {
+            "GET" => pull::blob(store, repository, digest, parts).await,
+            "DELETE" => delete::blob(&shared.store, repository, digest).await,
+            _ => Err(unsupported(method, "GET, HEAD, DELETE")),
+        },
         (
             Route::Manifest {
                 repository,
@@ -105,12 +107,12 @@ async fn answer<S: Store>(
             method,
         ) => match method {
             "GET" => pull::manifest(store, repository, reference, parts).await,
-            "PUT" => publish::put(store, repository, reference, parts, query, body).await,
-            "DELETE" => publish::delete(store, repository, reference).await,
+            "PUT" => publish::put(&shared.store, repository, reference, parts, query, body).await,
+            "DELETE" => delete::manifest(&shared.store, repository, reference).await,
             _ => Err(unsupported(method, "GET, HEAD, PUT, DELETE")),
         },
         (Route::Uploads { repository }, "POST") => {
-            push::begin(shared, repository, query, body).await
+            push::begin(shared, repository, parts, query, body).await
         }
         (
             Route::Upload {

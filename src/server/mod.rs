@@ -1,11 +1,12 @@
 //! The embedded registry: a [`Store`](crate::content::Store) served by the OCI distribution-spec
 //! 1.1 over HTTP/1.1.
 //!
-//! Reading is complete; writing takes monolithic and streamed uploads, mounts and manifests.
-//! Blobs are not deleted. There is no login and no TLS here.
+//! Everything that the specification lets a registry do is here, along with what its next version
+//! adds. There is no login and no TLS here.
 
 mod answer;
 mod body;
+mod delete;
 mod dispatch;
 mod lists;
 mod options;
@@ -14,6 +15,7 @@ mod publish;
 mod pull;
 mod push;
 mod range;
+mod receive;
 mod route;
 mod serve;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The writing half of the distribution-spec: manifests and tags.
 
+use std::sync::Arc;
+
 use axum::body::BodyDataStream;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -7,9 +9,10 @@ use axum::http::{HeaderName, StatusCode};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 
-use super::answer::{Refusal, created, empty, header};
+use super::answer::{Refusal, created, header};
 use super::body::{content_length, next};
 use super::page::Query;
+use super::receive::to_its_end;
 use super::route::tag;
 use crate::content::{Store, StoreError};
 use crate::oci::{RawManifest, TagOrDigest};
@@ -22,14 +25,14 @@ const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
 /// end-7a and 7b: stores a manifest's exact bytes, and under a digest any number of tags with it.
 pub(super) async fn put<S: Store>(
-    store: &S,
+    store: &Arc<S>,
     repository: &str,
     reference: &TagOrDigest,
     parts: &Parts,
     query: &Query,
     body: &mut BodyDataStream,
 ) -> Result<Response, Refusal> {
-    let tags = match reference {
+    let parameters = match reference {
         TagOrDigest::Tag(_) => Vec::new(),
         TagOrDigest::Digest(_) => query.all("tag").map(tag).collect::<Result<_, _>>()?,
     };
@@ -49,34 +52,21 @@ pub(super) async fn put<S: Store>(
         RawManifest::with_digest(bytes, announced, named).map_err(StoreError::Manifest)?;
     let referrer = manifest.referrer().map_err(StoreError::Manifest)?;
     let digest = manifest.digest().clone();
-    for reference in std::iter::once(reference).chain(&tags) {
-        let manifest = manifest.clone();
-        store.put_manifest(repository, reference, manifest).await?;
-    }
+    let tags: Vec<Arc<str>> = match reference {
+        TagOrDigest::Tag(tag) => vec![Arc::clone(tag)],
+        TagOrDigest::Digest(_) => parameters.clone(),
+    };
+    let (store, place) = (Arc::clone(store), repository.to_owned());
+    to_its_end(async move { store.put_manifest(&place, manifest, &tags).await }).await??;
     let mut response = created(&format!("/v2/{repository}/manifests/{digest}"), &digest);
-    for tag in &tags {
-        let tag = header(tag.to_string());
-        response.headers_mut().append(OCI_TAG, tag);
+    for tag in &parameters {
+        response.headers_mut().append(OCI_TAG, header(tag));
     }
     if let Some(referrer) = referrer {
         let subject = header(referrer.subject.as_str());
         response.headers_mut().insert(OCI_SUBJECT, subject);
     }
     Ok(response)
-}
-
-/// end-9: removes a tag, or a manifest with its tags.
-pub(super) async fn delete<S: Store>(
-    store: &S,
-    repository: &str,
-    reference: &TagOrDigest,
-) -> Result<Response, Refusal> {
-    if store.delete_manifest(repository, reference).await? {
-        Ok(empty(StatusCode::ACCEPTED))
-    } else {
-        let message = format!("{reference} is not in {repository}");
-        Err(Refusal::not_found("MANIFEST_UNKNOWN", message))
-    }
 }
 
 /// Reads a whole manifest, up to [`MANIFEST_LIMIT`].
@@ -194,18 +184,5 @@ mod tests {
         );
         let all = peer.send("GET", "/v2/a/tags/list").await;
         assert_eq!(all.json()["tags"], serde_json::json!(["one", "t", "two"]));
-    }
-
-    #[tokio::test]
-    async fn a_tag_can_be_removed_alone() {
-        let peer = Peer::new().await;
-        let manifest = fill(&peer.store, "a", "t", "");
-        let by_digest = format!("/v2/a/manifests/{}", manifest.digest());
-        assert_eq!(peer.send("DELETE", "/v2/a/manifests/t").await.status, 202);
-        let again = peer.send("DELETE", "/v2/a/manifests/t").await;
-        assert_eq!(again.refusal(), refused(404, "MANIFEST_UNKNOWN"));
-        assert_eq!(peer.send("GET", &by_digest).await.status, 200);
-        assert_eq!(peer.send("DELETE", &by_digest).await.status, 202);
-        assert_eq!(peer.send("GET", &by_digest).await.status, 404);
     }
 }

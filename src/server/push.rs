@@ -1,50 +1,65 @@
 //! The writing half of the distribution-spec: uploads and mounts. Manifests are in
 //! [`publish`](super::publish).
 
+use std::sync::Arc;
+
 use axum::body::BodyDataStream;
 use axum::http::header::{LOCATION, RANGE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
 use super::answer::{Refusal, created, empty, header};
-use super::body::{in_order, next};
+use super::body::{content_length, in_order};
 use super::dispatch::Shared;
 use super::page::Query;
-use super::uploads::{Loan, NotOpened, Session};
+use super::receive::{receive, to_its_end};
+use super::uploads::{Loan, NotLent, NotOpened, Session};
 use crate::content::{Store, StoreError};
-use crate::oci::Digest;
+use crate::oci::{Algorithm, Digest};
 
 /// How long a client that met [`NotOpened::TooMany`] is asked to wait, in seconds.
-const BUSY: &str = "10";
+const FULL: &str = "10";
+/// And one that met [`NotLent::Busy`]: a broken connection is usually noticed by then.
+const BUSY: &str = "1";
 
+/// What chunks should have at least, in bytes. Smaller ones are taken too, but each is a round
+/// trip, and on disk a write.
+const CHUNK: HeaderValue = HeaderValue::from_static("65536");
+
+const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
-/// end-4a, 4b and 11: opens an upload, takes a whole blob at once, or mounts one.
+/// end-4a, 4b, 4c and 11: opens an upload, takes a whole blob at once, or mounts one.
 pub(super) async fn begin<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     repository: &str,
+    parts: &Parts,
     query: &Query,
     body: &mut BodyDataStream,
 ) -> Result<Response, Refusal> {
+    let mut algorithm = query.first("digest-algorithm").map(algorithm).transpose()?;
     if let Some(wanted) = query.first("mount") {
         let digest = digest(Some(wanted))?;
-        let from = query.first("from").filter(|from| !from.is_empty());
-        if shared.store.mount(repository, &digest, from).await? {
+        if mount(shared, repository, &digest, query).await? {
             return Ok(created_blob(repository, &digest));
         }
+        algorithm = algorithm.or(Some(digest.algorithm()));
     }
-    let upload = shared.store.begin(repository).await?;
-    let mut session = Session::new(repository, upload);
     if let Some(wanted) = query.first("digest") {
         let digest = digest(Some(wanted))?;
-        receive(shared, &mut session, body).await?;
-        shared.store.commit(session.upload, &digest).await?;
+        let session = session(shared, repository, digest.algorithm()).await?;
+        let loan = Loan::alone(session);
+        let announced = content_length(parts);
+        receive(shared, loan, announced, body, Some(digest.clone())).await?;
         return Ok(created_blob(repository, &digest));
     }
-    let id = shared.uploads.open(session).map_err(|error| match error {
+    let algorithm = algorithm.unwrap_or(Algorithm::Sha256);
+    let session = session(shared, repository, algorithm).await?;
+    let opened = shared.uploads.open(repository, session);
+    let id = opened.map_err(|error| match error {
         NotOpened::TooMany => Refusal::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error)
-            .with(RETRY_AFTER, BUSY),
+            .with(RETRY_AFTER, FULL),
         NotOpened::Random(_) => StoreError::Io(error.to_string()).into(),
     })?;
     Ok(progress(StatusCode::ACCEPTED, repository, &id, 0))
@@ -52,35 +67,38 @@ pub(super) async fn begin<S: Store>(
 
 /// end-5: appends to an upload, as a numbered chunk or as a stream.
 pub(super) async fn append<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     repository: &str,
     id: &str,
     parts: &Parts,
     body: &mut BodyDataStream,
 ) -> Result<Response, Refusal> {
-    let mut loan = resume(shared, repository, id, parts)?;
-    let session = loan.session().ok_or_else(|| no_upload(repository))?;
-    receive(shared, session, body).await?;
-    let received = session.received;
-    drop(loan);
+    let (loan, announced) = resume(shared, repository, id, parts)?;
+    let received = receive(shared, loan, announced, body, None).await?;
     Ok(progress(StatusCode::ACCEPTED, repository, id, received))
 }
 
 /// end-6: takes the rest of an upload and makes it a blob. The session ends either way, unless
-/// the rest is out of order: then nothing was taken.
+/// the rest is out of order or breaks off: then it can be gone on with.
 pub(super) async fn finish<S: Store>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     repository: &str,
     id: &str,
     parts: &Parts,
     query: &Query,
     body: &mut BodyDataStream,
 ) -> Result<Response, Refusal> {
-    let loan = resume(shared, repository, id, parts)?;
-    let mut session = loan.keep().ok_or_else(|| no_upload(repository))?;
-    let digest = digest(query.first("digest"))?;
-    receive(shared, &mut session, body).await?;
-    shared.store.commit(session.upload, &digest).await?;
+    let (mut loan, announced) = resume(shared, repository, id, parts)?;
+    let digest = digest(query.first("digest")).inspect_err(|_| drop(loan.close()))?;
+    let nothing_yet = loan.received() == 0;
+    if let Some(open) = loan.session()
+        && nothing_yet
+        && open.algorithm != digest.algorithm()
+    {
+        // Told in time: the bytes need not be hashed twice.
+        *open = session(shared, repository, digest.algorithm()).await?;
+    }
+    receive(shared, loan, announced, body, Some(digest.clone())).await?;
     Ok(created_blob(repository, &digest))
 }
 
@@ -101,50 +119,69 @@ pub(super) fn cancel<S: Store>(
     repository: &str,
     id: &str,
 ) -> Result<Response, Refusal> {
-    let session = shared.uploads.close(repository, id);
-    session.ok_or_else(|| no_upload(repository))?;
-    Ok(empty(StatusCode::NO_CONTENT))
+    if shared.uploads.cancel(repository, id) {
+        Ok(empty(StatusCode::NO_CONTENT))
+    } else {
+        Err(no_upload(repository))
+    }
 }
 
-/// Borrows the upload for a request that goes on with it.
-fn resume<'a, S: Store>(
-    shared: &'a Shared<S>,
+/// Borrows the upload for a request that goes on with it; says how long the request's body is.
+fn resume<S: Store>(
+    shared: &Shared<S>,
     repository: &str,
     id: &str,
     parts: &Parts,
-) -> Result<Loan<'a, S::Upload>, Refusal> {
-    let mut loan = shared
-        .uploads
-        .lend(repository, id)
-        .ok_or_else(|| no_upload(repository))?;
-    let received = loan.session().map_or(0, |session| session.received);
-    in_order(parts, received).map_err(|refusal| {
+) -> Result<(Loan<S::Upload>, Option<u64>), Refusal> {
+    let at = |refusal: Refusal, received| {
         refusal
             .with(LOCATION, location(repository, id))
             .with(RANGE, range(received))
+    };
+    let loan = shared.uploads.lend(repository, id);
+    let loan = loan.map_err(|reason| match reason {
+        NotLent::Unknown => no_upload(repository),
+        NotLent::Busy => {
+            let message = "another request is sending to this upload";
+            let received = shared.uploads.received(repository, id).unwrap_or(0);
+            let refusal = Refusal::new(StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID", message);
+            at(refusal.with(RETRY_AFTER, BUSY), received)
+        }
     })?;
-    Ok(loan)
+    let received = loan.received();
+    let announced = in_order(parts, received).map_err(|refusal| at(refusal, received))?;
+    Ok((loan, announced))
 }
 
-/// Streams a body into an upload.
-async fn receive<S: Store>(
+async fn mount<S: Store>(
     shared: &Shared<S>,
-    session: &mut Session<S::Upload>,
-    body: &mut BodyDataStream,
-) -> Result<(), Refusal> {
-    let limit = shared.options.upload_limit;
-    while let Some(chunk) = next(body).await? {
-        let received = session.received.saturating_add(chunk.len() as u64);
-        if received > limit {
-            session.torn = true;
-            return Err(StoreError::TooLarge { limit }.into());
-        }
-        session.torn = true;
-        shared.store.append(&mut session.upload, chunk).await?;
-        session.torn = false;
-        session.received = received;
-    }
-    Ok(())
+    repository: &str,
+    digest: &Digest,
+    query: &Query,
+) -> Result<bool, Refusal> {
+    let from = query.first("from").filter(|from| !from.is_empty());
+    let (from, place) = (from.map(str::to_owned), repository.to_owned());
+    let (store, digest) = (Arc::clone(&shared.store), digest.clone());
+    let mounted = async move { store.mount(&place, &digest, from.as_deref()).await };
+    Ok(to_its_end(mounted).await??)
+}
+
+async fn session<S: Store>(
+    shared: &Shared<S>,
+    repository: &str,
+    algorithm: Algorithm,
+) -> Result<Session<S::Upload>, Refusal> {
+    let upload = shared.store.begin(repository, algorithm).await?;
+    Ok(Session { upload, algorithm })
+}
+
+fn algorithm(name: &str) -> Result<Algorithm, Refusal> {
+    let known = [Algorithm::Sha256, Algorithm::Sha512];
+    let found = known.into_iter().find(|known| known.as_str() == name);
+    found.ok_or_else(|| {
+        let message = "the `digest-algorithm` is neither sha256 nor sha512";
+        Refusal::bad("DIGEST_INVALID", message)
+    })
 }
 
 fn digest(parameter: Option<&str>) -> Result<Digest, Refusal> {
@@ -170,6 +207,7 @@ fn progress(status: StatusCode, repository: &str, id: &str, received: u64) -> Re
     let headers = response.headers_mut();
     headers.insert(LOCATION, header(location(repository, id)));
     headers.insert(RANGE, header(range(received)));
+    headers.insert(CHUNK_MIN_LENGTH, CHUNK);
     headers.insert(UPLOAD_UUID, header(id));
     response
 }
@@ -283,43 +321,86 @@ mod tests {
         assert!(has(&peer, "a", &digest).await);
     }
 
+    /// Three bytes, and then nothing.
+    fn half() -> reqwest::Body {
+        let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"con"))]);
+        reqwest::Body::wrap_stream(first.chain(stream::pending()))
+    }
+
+    /// Sends half a body and closes the connection.
+    async fn cut_off(request: reqwest::RequestBuilder) {
+        let request = request.body(half()).send();
+        let cut = tokio::time::timeout(Duration::from_millis(500), request).await;
+        assert!(cut.is_err());
+    }
+
+    /// Waits until the status of the upload tells this range.
+    async fn settled_at(peer: &Peer, upload: &str, range: &str) {
+        for _ in 0..500 {
+            let status = peer.send("GET", upload).await;
+            assert_eq!(status.status, 204);
+            if status.header("range") == range {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never at {range}");
+    }
+
+    /// Waits until the upload has this range and no request works with it.
+    async fn settled(peer: &Peer, upload: &str, range: &str) {
+        settled_at(peer, upload, range).await;
+        for _ in 0..500 {
+            let busy = peer.request("PATCH", upload).header("Content-Range", "9-9");
+            if Answer::to(busy.body("x")).await.status == 416 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("busy for ever");
+    }
+
     #[tokio::test]
-    async fn a_client_that_goes_away_leaves_nothing_of_a_put_and_its_session_of_a_patch() {
+    async fn what_arrived_before_a_client_went_away_can_be_gone_on_with() {
         let peer = Peer::new().await;
-        let half = || {
-            let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"con"))]);
-            let body = first.chain(stream::pending());
-            reqwest::Body::wrap_stream(body)
-        };
         let digest = Digest::of(b"con");
         let upload = peer.open("a").await;
-        let request = peer.request("PATCH", &upload).body(half()).send();
-        let cut = tokio::time::timeout(Duration::from_millis(500), request).await;
-        assert!(cut.is_err());
-        let mut status = peer.send("GET", &upload).await;
-        for _ in 0..200 {
-            if status.status == 204 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            status = peer.send("GET", &upload).await;
-        }
-        assert_eq!((status.status, status.header("range")), (204, "0-2"));
+        cut_off(peer.request("PATCH", &upload)).await;
+        settled(&peer, &upload, "0-2").await;
+        let rest = peer.request("PATCH", &upload).body("tent");
+        let rest = Answer::to(rest.header("Content-Range", "3-6")).await;
+        assert_eq!((rest.status, rest.header("range")), (202, "0-6"));
 
+        let upload = peer.open("a").await;
         let put = format!("{upload}?digest={digest}");
-        let request = peer.request("PUT", &put).body(half()).send();
-        let cut = tokio::time::timeout(Duration::from_millis(500), request).await;
-        assert!(cut.is_err());
-        let mut status = peer.send("GET", &upload).await;
-        for _ in 0..200 {
-            if status.status == 404 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            status = peer.send("GET", &upload).await;
-        }
-        assert_eq!(status.status, 404);
+        cut_off(peer.request("PUT", &put)).await;
+        settled(&peer, &upload, "0-2").await;
         assert!(!has(&peer, "a", &digest).await);
+        // And it can be gone on with, in a PUT as well.
+        let whole = format!("{upload}?digest={}", Digest::of(b"content"));
+        let rest = peer.request("PUT", &whole).body("tent");
+        let rest = Answer::to(rest.header("Content-Range", "3-6")).await;
+        assert_eq!(rest.status, 201);
+    }
+
+    #[tokio::test]
+    async fn two_requests_at_once_do_not_mix() {
+        let peer = Peer::new().await;
+        let upload = peer.open("a").await;
+        let sending = peer.request("PATCH", &upload).body(half());
+        let sending = tokio::spawn(sending.send());
+        settled_at(&peer, &upload, "0-2").await;
+        for method in ["PATCH", "PUT"] {
+            let busy = Answer::to(peer.request(method, &upload).body("x")).await;
+            assert_eq!(busy.refusal(), refused(409, "BLOB_UPLOAD_INVALID"));
+            assert_eq!(busy.header("retry-after"), "1");
+            assert_eq!(busy.header("range"), "0-2");
+        }
+        assert_eq!(peer.send("DELETE", &upload).await.status, 204);
+        assert_eq!(peer.send("GET", &upload).await.status, 404);
+        sending.abort();
+        assert!(sending.await.is_err());
+        assert_eq!(peer.send("PATCH", &upload).await.status, 404);
     }
 
     #[tokio::test]
@@ -355,6 +436,47 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_upload_tells_its_chunks_and_hears_its_algorithm() {
+        let peer = Peer::new().await;
+        let post = async |query: &str| {
+            let path = format!("/v2/a/blobs/uploads/?digest-algorithm={query}");
+            peer.send("POST", &path).await
+        };
+        let opened = post("sha512").await;
+        assert_eq!(opened.status, 202);
+        assert_eq!(opened.header("oci-chunk-min-length"), "65536");
+        let mut sha512 = Hasher::new(Algorithm::Sha512);
+        sha512.update(b"content");
+        let digests = [sha512.finish(), Digest::of(b"content")];
+        for digest in digests {
+            let upload = post("sha512").await;
+            let upload = upload.header("location");
+            let first = peer.request("PATCH", upload).body("con");
+            assert_eq!(Answer::to(first).await.status, 202);
+            let last = put(&peer, &format!("{upload}?digest={digest}"), b"tent").await;
+            assert_eq!(last.status, 201);
+            assert!(has(&peer, "a", &digest).await);
+        }
+        assert_eq!(post("md5").await.refusal(), refused(400, "DIGEST_INVALID"));
+    }
+
+    #[tokio::test]
+    async fn a_body_is_as_long_as_its_range_says() {
+        let peer = Peer::new().await;
+        let upload = peer.open("a").await;
+        for (sent, range) in [("content", "0-0"), ("co", "0-1")] {
+            // Without a Content-Length.
+            let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(sent.as_bytes()))]);
+            let body = reqwest::Body::wrap_stream(body);
+            let request = peer.request("PATCH", &upload).body(body);
+            let answer = Answer::to(request.header("Content-Range", "0-3")).await;
+            assert_eq!(answer.refusal(), refused(400, "SIZE_INVALID"), "{sent}");
+            let status = peer.send("GET", &upload).await;
+            assert_eq!((status.status, status.header("range")), (204, range));
+        }
+    }
+
+    #[tokio::test]
     async fn an_upload_is_found_in_its_repository_only() {
         let peer = Peer::new().await;
         let upload = peer.open("a").await;
@@ -374,11 +496,16 @@ mod tests {
             ..Options::default()
         })
         .await;
-        let upload = peer.open("a").await;
         let body = vec![b' '; 3 << 20];
         let digest = Digest::of(&body);
-        let path = format!("{upload}?digest={digest}");
-        let answer = Answer::to(peer.request("PUT", &path).body(body)).await;
-        assert_eq!(answer.refusal(), refused(413, "SIZE_INVALID"));
+        let chunks = [Ok::<_, std::io::Error>(Bytes::from(body.clone()))];
+        let unannounced = reqwest::Body::wrap_stream(stream::iter(chunks));
+        for body in [unannounced, body.into()] {
+            let upload = peer.open("a").await;
+            let path = format!("{upload}?digest={digest}");
+            let answer = Answer::to(peer.request("PUT", &path).body(body)).await;
+            assert_eq!(answer.refusal(), refused(413, "SIZE_INVALID"));
+            assert_eq!(peer.send("GET", &upload).await.status, 404);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Paths of the distribution-spec. Repository names contain slashes and may contain every word
 //! that an endpoint is made of, so a path is read from its end.
 
+use std::sync::Arc;
+
 use crate::oci::{Digest, TagOrDigest, is_repository, is_tag};
 
 /// What a path names.
@@ -152,13 +154,13 @@ fn reference(text: &str) -> Result<TagOrDigest, NoRoute> {
     if text.contains(':') {
         digest(text).map(TagOrDigest::Digest)
     } else {
-        tag(text)
+        tag(text).map(TagOrDigest::Tag)
     }
 }
 
-pub(super) fn tag(text: &str) -> Result<TagOrDigest, NoRoute> {
+pub(super) fn tag(text: &str) -> Result<Arc<str>, NoRoute> {
     if is_tag(text) {
-        Ok(TagOrDigest::Tag(text.into()))
+        Ok(text.into())
     } else {
         Err(NoRoute::Tag(excerpt(text)))
     }
