@@ -11,9 +11,11 @@ mod space;
 mod tar_header;
 mod tar_map;
 mod volumes;
+mod writable;
 mod write;
 
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::BundleError;
 pub use index::{BUNDLE_HOST, Entry, bundle_reference};
 pub use record::{External, ImageRecord, Record};
+pub use writable::{DirectoryStore, DirectoryUpload, FileBlob, StoreOptions};
