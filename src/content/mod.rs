@@ -2,6 +2,8 @@
 //! memory implement, the [`Failure`] they all speak, and the verifying stream between them.
 
 mod contents;
+#[cfg(test)]
+pub(crate) mod contract;
 mod failure;
 mod memory;
 mod segments;

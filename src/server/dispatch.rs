@@ -4,20 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::extract::{Request, State};
 use axum::http::header::EXPECT;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderValue, Method, Request};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 
 use super::answer::{API_VERSION, Refusal};
-use super::options::{AccessLine, Options};
+use super::operation::Operation;
+use super::options::Options;
 use super::page::Query;
+use super::prefix::Prefixed;
+use super::pull::no_repository;
 use super::route::{NoRoute, PathKind, Route};
+use super::socket::Peer;
+use super::tally::{Counted, Received, Tally};
 use super::uploads::Uploads;
-use super::{delete, lists, publish, pull, push};
+use super::{delete, lists, publish, pull, push, session};
 use crate::content::Store;
 
 /// How much of a refused body is still read, and for how long: closing at once would reset the
@@ -27,25 +32,30 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// What all requests of one server share.
 pub(super) struct Shared<S: Store> {
-    pub(super) store: Arc<S>,
+    pub(super) store: Arc<Prefixed<S>>,
     pub(super) uploads: Arc<Uploads<S::Upload>>,
     pub(super) options: Options,
+    pub(super) operation: Arc<Operation>,
 }
 
 /// Answers one request.
 pub(super) async fn dispatch<S: Store>(
-    State(shared): State<Arc<Shared<S>>>,
-    request: Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    let mut body = body.into_data_stream();
+    shared: &Arc<Shared<S>>,
+    peer: &Arc<Peer>,
+    request: Request<Incoming>,
+) -> Response<Counted> {
+    let (parts, incoming) = request.into_parts();
+    let operation = &shared.operation;
+    let mut tally = Tally::begin(operation, peer, &parts);
     let path = percent_decode_str(parts.uri.path()).decode_utf8();
     let path = path.as_deref().unwrap_or_default();
-    let route = Route::parse(path);
-    let result = match &route {
-        Ok(route) => answer(&shared, route, &parts, &mut body).await,
-        Err(reason) => Err(NoRoute::clone(reason).into()),
-    };
+    let endpoint = Endpoint::parse(path);
+    endpoint.describe(&mut tally);
+    let manifest = tally.kind == PathKind::Manifest;
+    let within = manifest.then_some(operation.limits.manifest);
+    let body = Received::body(incoming, operation, peer, within);
+    let mut body = body.into_data_stream();
+    let result = serve(shared, &endpoint, &parts, &mut body, &mut tally).await;
     let mut response = match result {
         Ok(response) => response,
         Err(refusal) => {
@@ -60,16 +70,82 @@ pub(super) async fn dispatch<S: Store>(
     }
     let status = response.status().as_u16();
     tracing::debug!(method = %parts.method, path, status, "answered");
-    if let Some(on_request) = &shared.options.on_request {
-        let route = route.as_ref().ok();
-        on_request(AccessLine {
-            method: parts.method.to_string(),
-            path: route.map_or(PathKind::Other, Route::kind),
-            repository: route.and_then(Route::repository).map(str::to_owned),
-            status,
-        });
+    Counted::wrap(response, tally)
+}
+
+/// What a path leads to.
+enum Endpoint<'a> {
+    Health,
+    Metrics,
+    /// `/v2/` and below.
+    Registry(Result<Route<'a>, NoRoute>),
+    Nothing,
+}
+
+impl<'a> Endpoint<'a> {
+    fn parse(path: &'a str) -> Self {
+        match path {
+            "/healthz" => Self::Health,
+            "/metrics" => Self::Metrics,
+            "/v2" => Self::Registry(Route::parse(path)),
+            path if path.starts_with("/v2/") => Self::Registry(Route::parse(path)),
+            _ => Self::Nothing,
+        }
     }
-    response
+
+    fn describe(&self, tally: &mut Tally) {
+        tally.kind = match self {
+            Self::Health => PathKind::Health,
+            Self::Metrics => PathKind::Metrics,
+            Self::Registry(Ok(route)) => route.kind(),
+            Self::Registry(Err(_)) | Self::Nothing => PathKind::Other,
+        };
+        if let (Some(line), Self::Registry(Ok(route))) = (&mut tally.line, self) {
+            line.repository = route.repository().map(str::to_owned);
+            line.reference = match route {
+                Route::Manifest { reference, .. } => Some(reference.to_string()),
+                Route::Blob { digest, .. } | Route::Referrers { digest, .. } => {
+                    Some(digest.to_string())
+                }
+                // Who knows the id of an upload may write to it.
+                _ => None,
+            };
+        }
+    }
+}
+
+/// What comes before any content: whether the server takes requests, and from this client.
+async fn serve<S: Store>(
+    shared: &Arc<Shared<S>>,
+    endpoint: &Endpoint<'_>,
+    parts: &Parts,
+    body: &mut BodyDataStream,
+    tally: &mut Tally,
+) -> Result<Response, Refusal> {
+    let operation = &shared.operation;
+    let reading = parts.method == Method::GET || parts.method == Method::HEAD;
+    let route = match endpoint {
+        Endpoint::Health | Endpoint::Metrics if !reading => {
+            return Err(unsupported(parts.method.as_str(), "GET, HEAD"));
+        }
+        Endpoint::Health => return Ok(operation.health()),
+        Endpoint::Nothing => return Err(NoRoute::Unknown.into()),
+        Endpoint::Metrics => None,
+        Endpoint::Registry(route) => Some(route),
+    };
+    operation.admit()?;
+    let user = operation.login(parts).await?;
+    if let Some(line) = &mut tally.line {
+        line.user = user;
+    }
+    let Some(route) = route else {
+        return Ok(operation.report(shared.uploads.count()));
+    };
+    let route = route.as_ref().map_err(NoRoute::clone)?;
+    if let Some(outside) = route.repository().filter(|r| !shared.store.holds(r)) {
+        return Err(no_repository(outside));
+    }
+    answer(shared, route, parts, body).await
 }
 
 async fn answer<S: Store>(
@@ -121,10 +197,10 @@ async fn answer<S: Store>(
             },
             method,
         ) => match method {
-            "GET" => push::status(shared, repository, session),
-            "PATCH" => push::append(shared, repository, session, parts, body).await,
-            "PUT" => push::finish(shared, repository, session, parts, query, body).await,
-            "DELETE" => push::cancel(shared, repository, session),
+            "GET" => session::status(shared, repository, session),
+            "PATCH" => session::append(shared, repository, session, parts, body).await,
+            "PUT" => session::finish(shared, repository, session, parts, query, body).await,
+            "DELETE" => session::cancel(shared, repository, session),
             _ => Err(unsupported(method, "GET, HEAD, PATCH, PUT, DELETE")),
         },
         (Route::Uploads { .. }, method) => Err(unsupported(method, "POST")),
@@ -155,23 +231,21 @@ async fn drain(parts: &Parts, body: &mut BodyDataStream) {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::sync::Mutex;
 
-    use super::super::testing::{Peer, fill, refused};
+    use super::super::testing::{Answer, Lines, Peer, fill, htpasswd, logins, refused};
     use super::*;
+    use crate::oci::Digest;
 
     #[tokio::test]
     async fn a_reader_refuses_every_write_and_tells_of_every_request() {
-        let lines: Arc<Mutex<Vec<AccessLine>>> = Arc::default();
-        let heard = Arc::clone(&lines);
-        let peer = Peer::with(Options {
+        let lines = Lines::default();
+        let options = Options {
             read_only: true,
-            on_request: Some(Arc::new(move |line| {
-                heard.lock().expect("sound").push(line);
-            })),
             ..Options::default()
-        })
-        .await;
+        };
+        let peer = Peer::with(lines.listen(options)).await;
         fill(&peer.store, "a", "t", "");
         for (method, path) in [
             ("POST", "/v2/a/blobs/uploads/"),
@@ -183,15 +257,215 @@ mod tests {
             assert_eq!(answer.refusal(), refused(405, "UNSUPPORTED"));
             assert_eq!(answer.header("allow"), "GET, HEAD");
         }
-        assert_eq!(peer.send("HEAD", "/v2/a/manifests/t").await.status, 200);
-        let lines = lines.lock().expect("sound");
-        let last = AccessLine {
-            method: "HEAD".to_owned(),
-            path: PathKind::Manifest,
-            repository: Some("a".to_owned()),
-            status: 200,
-        };
+        let head = peer.request("HEAD", "/v2/a/manifests/t");
+        let head = Answer::to(head.header("User-Agent", "x".repeat(300))).await;
+        assert_eq!(head.status, 200);
+        let lines = lines.first(5).await;
         assert_eq!(lines.len(), 5);
-        assert_eq!(lines.last(), Some(&last));
+        assert_eq!((lines[0].status, lines[0].path), (405, PathKind::Upload));
+        let last = &lines[4];
+        assert_eq!((last.method.as_str(), last.status), ("HEAD", 200));
+        assert_eq!(last.path, PathKind::Manifest);
+        assert_eq!(last.repository.as_deref(), Some("a"));
+        assert_eq!(last.reference.as_deref(), Some("t"));
+        assert_eq!((last.sent, last.complete), (0, true));
+        assert_eq!(last.user_agent.as_deref(), Some(&*"x".repeat(256)));
+        assert!(last.remote.ip().is_loopback());
+    }
+
+    #[tokio::test]
+    async fn a_line_counts_what_came_and_went() {
+        let lines = Lines::default();
+        let peer = Peer::with(lines.listen(Options::default())).await;
+        let content = vec![7; 3 << 20];
+        let digest = Digest::of(&content);
+        let path = format!("/v2/a/blobs/uploads/?digest={digest}");
+        let post = Answer::to(peer.request("POST", &path).body(content)).await;
+        assert_eq!(post.status, 201);
+        let get = peer.send("GET", post.header("location")).await;
+        assert_eq!(get.status, 200);
+        let upload = peer.open("a").await;
+        assert_eq!(peer.send("DELETE", &upload).await.status, 204);
+        let lines = lines.first(4).await;
+        let [post, get, _, cancel] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        assert_eq!(
+            (post.received, post.sent, post.complete),
+            (3 << 20, 0, true)
+        );
+        assert_eq!((get.received, get.sent, get.complete), (0, 3 << 20, true));
+        assert_eq!(get.reference.as_deref(), Some(digest.as_str()));
+        // An upload's id is all that it takes to write to it.
+        assert_eq!(cancel.reference, None);
+    }
+
+    #[tokio::test]
+    async fn a_login_is_asked_for_below_v2_and_for_metrics() {
+        let lines = Lines::default();
+        let logins = logins("site", "right");
+        let options = Options {
+            logins: Some(Arc::clone(&logins)),
+            ..Options::default()
+        };
+        let peer = Peer::with(lines.listen(options)).await;
+        fill(&peer.store, "a", "t", "");
+        for (method, path) in [
+            ("GET", "/v2"),
+            ("GET", "/v2/"),
+            ("GET", "/%762/"),
+            ("GET", "/v2/a/manifests/t"),
+            ("HEAD", "/v2/a/manifests/t"),
+            ("GET", "/v2/nothing/here"),
+            ("PUT", "/v2/a/manifests/t"),
+            ("GET", "/metrics"),
+        ] {
+            let answer = peer.send(method, path).await;
+            assert_eq!(answer.status, 401, "{method} {path}");
+            let challenge = answer.header("www-authenticate");
+            assert_eq!(challenge, "Basic realm=\"airbuoy\"");
+            if method != "HEAD" {
+                assert_eq!(answer.refusal(), refused(401, "UNAUTHORIZED"));
+            }
+            let wrong = peer.request(method, path).basic_auth("site", Some("wrong"));
+            assert_eq!(Answer::to(wrong).await.status, 401);
+            let right = peer.request(method, path).basic_auth("site", Some("right"));
+            assert_ne!(Answer::to(right).await.status, 401);
+        }
+        assert_eq!(peer.send("GET", "/healthz").await.status, 200);
+        assert_eq!(peer.send("GET", "/nothing").await.status, 404);
+        let replaced = logins.replace(&htpasswd("site", "new"));
+        replaced.expect("a login");
+        let old = peer
+            .request("GET", "/v2/")
+            .basic_auth("site", Some("right"));
+        assert_eq!(Answer::to(old).await.status, 401);
+        let lines = lines.first(27).await;
+        assert_eq!((lines[0].status, &lines[0].user), (401, &None));
+        assert_eq!((lines[1].status, &lines[1].user), (401, &None));
+        assert_eq!(lines[2].user.as_deref(), Some("site"));
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("sound").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn no_password_is_ever_logged() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let lines = Lines::default();
+        let options = Options {
+            logins: Some(logins("site", "sesame-right")),
+            ..Options::default()
+        };
+        assert!(!format!("{options:?}{:?}", options.logins).contains("$2"));
+        let peer = Peer::with(lines.listen(options)).await;
+        for password in ["sesame-right", "sesame-wrong"] {
+            let request = peer
+                .request("GET", "/v2/")
+                .basic_auth("site", Some(password));
+            Answer::to(request).await;
+        }
+        let mut told = String::from_utf8(log.0.lock().expect("sound").clone()).expect("UTF-8");
+        assert!(told.contains("answered"), "{told}");
+        let lines = format!("{:?}", lines.first(2).await);
+        told.push_str(&lines);
+        assert!(!told.contains("sesame"), "{told}");
+        assert!(!told.contains("c2l0ZTpz"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn repositories_below_a_prefix() {
+        let lines = Lines::default();
+        let options = Options {
+            prefix: Some("k8s/mirror".to_owned()),
+            ..Options::default()
+        };
+        let peer = Peer::with(lines.listen(options)).await;
+        let manifest = fill(&peer.store, "a/b", "t", "");
+        fill(&peer.store, "c", "t", "");
+        let path = format!("/v2/k8s/mirror/a/b/manifests/{}", manifest.digest());
+        let put = peer.request("PUT", &path).body(manifest.bytes().clone());
+        let put = Answer::to(put).await;
+        assert_eq!((put.status, put.header("location")), (201, path.as_str()));
+        let upload = peer.open("k8s/mirror/c").await;
+        assert!(upload.starts_with("/v2/k8s/mirror/c/blobs/uploads/"));
+        assert_eq!(peer.send("GET", &upload).await.status, 204);
+        let catalog = peer.send("GET", "/v2/_catalog?n=1").await;
+        assert_eq!(catalog.json()["repositories"][0], "k8s/mirror/a/b");
+        let link = "</v2/_catalog?n=1&last=k8s%2Fmirror%2Fa%2Fb>; rel=\"next\"";
+        assert_eq!(catalog.header("link"), link);
+        let next = link.trim_start_matches('<').split('>').next();
+        let next = peer.send("GET", next.expect("a path")).await;
+        assert_eq!(next.json()["repositories"][0], "k8s/mirror/c");
+        let tags = peer.send("GET", "/v2/k8s/mirror/a/b/tags/list").await;
+        assert_eq!(tags.json()["name"], "k8s/mirror/a/b");
+
+        let layer = Digest::of(b"l");
+        let mount = async |from: &str| {
+            let query = format!("?mount={layer}&from={from}");
+            let path = format!("/v2/k8s/mirror/new/blobs/uploads/{query}");
+            peer.send("POST", &path).await.status
+        };
+        assert_eq!(mount("a/b").await, 202);
+        assert_eq!(mount("k8s/mirror/a/b").await, 201);
+        for (method, path) in [
+            ("GET", "/v2/a/b/tags/list"),
+            ("GET", "/v2/k8s/mirror/manifests/t"),
+            ("GET", "/v2/k8s/mirrora/b/manifests/t"),
+            ("POST", "/v2/a/b/blobs/uploads/"),
+            ("PUT", "/v2/k8s/other/manifests/t"),
+            ("DELETE", "/v2/c/manifests/t"),
+        ] {
+            let answer = peer.send(method, path).await;
+            assert_eq!(answer.refusal(), refused(404, "NAME_UNKNOWN"), "{path}");
+        }
+        let lines = lines.first(1).await;
+        assert_eq!(lines[0].repository.as_deref(), Some("k8s/mirror/a/b"));
+    }
+
+    #[tokio::test]
+    async fn health_and_metrics() {
+        let peer = Peer::new().await;
+        let digest = peer.store.insert_blob("a", b"12345");
+        let health = peer.send("GET", "/healthz").await;
+        assert_eq!((health.status, &health.body[..]), (200, &b"ok\n"[..]));
+        assert_eq!(peer.send("POST", "/healthz").await.status, 405);
+        peer.send("GET", &format!("/v2/a/blobs/{digest}")).await;
+        let upload = peer.open("a").await;
+        let chunk = peer.request("PATCH", &upload).body("1234567");
+        assert_eq!(Answer::to(chunk).await.status, 202);
+        peer.send("GET", "/v2/a/tags/nowhere").await;
+        let metrics = peer.send("GET", "/metrics").await;
+        let media_type = "text/plain; version=0.0.4; charset=utf-8";
+        assert_eq!(metrics.header("content-type"), media_type);
+        let text = String::from_utf8(metrics.body.to_vec()).expect("UTF-8");
+        let total = "airbuoy_registry_requests_total";
+        for line in [
+            format!("{total}{{method=\"GET\",endpoint=\"blob\",code=\"200\"}} 1"),
+            format!("{total}{{method=\"PATCH\",endpoint=\"upload\",code=\"202\"}} 1"),
+            format!("{total}{{method=\"GET\",endpoint=\"other\",code=\"404\"}} 1"),
+            "airbuoy_registry_received_bytes_total 7".to_owned(),
+            "airbuoy_registry_uploads 1".to_owned(),
+            "airbuoy_registry_connections 1".to_owned(),
+            "airbuoy_registry_failed_logins_total 0".to_owned(),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
     }
 }

@@ -6,10 +6,14 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::answer::{Refusal, header, json_response};
-use super::page::{Query, page};
+use super::page::{Query, link, page};
 use super::pull::no_repository;
 use crate::content::Store;
 use crate::oci::{Digest, Referrer, media_type};
+
+/// A list of referrers is an image index, which clients read up to the 4 MiB of any manifest. A
+/// single entry may be larger: its annotations are those of the manifest.
+const PAGE: usize = 3 << 20;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 
@@ -46,7 +50,8 @@ pub(super) async fn tags<S: Store>(
     ))
 }
 
-/// end-12: what refers to a manifest; an empty index when nothing does.
+/// end-12: what refers to a manifest, in pages; an empty index when nothing does. The pages go on
+/// after the digest in `last`, as the lists of tags do.
 pub(super) async fn referrers<S: Store>(
     store: &S,
     repository: &str,
@@ -54,13 +59,27 @@ pub(super) async fn referrers<S: Store>(
     query: &Query,
 ) -> Result<Response, Refusal> {
     let wanted = query.first("artifactType").filter(|t| !t.is_empty());
-    let entries: Vec<Value> = store
-        .referrers(repository, digest)
-        .await?
+    let all = store.referrers(repository, digest).await?;
+    let mut rest = all
         .iter()
         .filter(|referrer| wanted.is_none() || referrer.artifact_type.as_deref() == wanted)
-        .map(entry)
-        .collect();
+        .skip_while(|referrer| {
+            let last = query.first("last");
+            last.is_some_and(|last| referrer.descriptor.digest.as_str() <= last)
+        })
+        .peekable();
+    let mut entries: Vec<Value> = Vec::new();
+    let (mut length, mut last) = (0, None);
+    while let Some(referrer) = rest.peek() {
+        let entry = entry(referrer);
+        length += entry.to_string().len();
+        if length > PAGE && !entries.is_empty() {
+            break;
+        }
+        last = Some(&referrer.descriptor.digest);
+        entries.push(entry);
+        rest.next();
+    }
     let index = json!({
         "schemaVersion": 2,
         "mediaType": media_type::OCI_INDEX,
@@ -71,7 +90,12 @@ pub(super) async fn referrers<S: Store>(
         let applied = HeaderValue::from_static("artifactType");
         response.headers_mut().insert(FILTERS_APPLIED, applied);
     }
-    Ok(response)
+    let next = last.filter(|_| rest.peek().is_some()).map(|last| {
+        let filter = wanted.map(|wanted| ("artifactType", wanted));
+        let parameters = filter.into_iter().chain([("last", last.as_str())]);
+        link(&format!("/v2/{repository}/referrers/{digest}"), parameters)
+    });
+    Ok(with_link(response, next))
 }
 
 fn entry(referrer: &Referrer) -> Value {
@@ -154,5 +178,44 @@ mod tests {
         let nowhere = peer.send("GET", &nowhere).await;
         assert_eq!(nowhere.status, 200);
         assert_eq!(nowhere.json()["manifests"], json!([]));
+    }
+
+    #[tokio::test]
+    async fn many_referrers_come_in_pages_of_a_manifests_size() {
+        let peer = Peer::new().await;
+        let subject = fill(&peer.store, "a", "t", "");
+        let note = "n".repeat(1 << 20);
+        let mut expected: Vec<String> = Vec::new();
+        for number in 0..14 {
+            let kind = if number % 2 == 0 { "even" } else { "odd" };
+            let refers = format!(
+                r#","artifactType":"application/{kind}+x","annotations":{{"k{number}":"{note}"}},"subject":{{"mediaType":"x","digest":"{}","size":1}}"#,
+                subject.digest()
+            );
+            let referrer = fill(&peer.store, "a", "s", &refers);
+            if kind == "odd" {
+                expected.push(referrer.digest().to_string());
+            }
+        }
+        expected.sort();
+        let filter = "artifactType=application%2Fodd%2Bx";
+        let mut path = format!("/v2/a/referrers/{}?{filter}", subject.digest());
+        let (mut found, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = peer.send("GET", &path).await;
+            assert!(page.body.len() < 4 << 20);
+            assert_eq!(page.header("oci-filters-applied"), "artifactType");
+            let entries = page.json()["manifests"].clone();
+            let entries = entries.as_array().expect("entries").iter();
+            found.extend(entries.map(|e| e["digest"].as_str().expect("text").to_owned()));
+            pages += 1;
+            let link = page.header("link");
+            let Some(next) = link.strip_prefix('<') else {
+                break;
+            };
+            let next = next.strip_suffix(">; rel=\"next\"").expect("a relation");
+            next.clone_into(&mut path);
+        }
+        assert_eq!((found, pages), (expected, 4));
     }
 }

@@ -1,5 +1,5 @@
 //! Lists in pages: `n`, `last` and the `Link` to the next page (distribution-spec, "Listing
-//! Tags"), for tags and for the catalogue.
+//! Tags"), for tags and for the catalogue; referrers share the link.
 
 use super::answer::Refusal;
 
@@ -30,13 +30,21 @@ pub(super) fn page(all: Vec<String>, query: &Query, path: &str) -> Result<Page, 
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|last| {
-        let link = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("n", &limit.to_string())
-            .append_pair("last", last)
-            .finish();
-        format!("<{path}?{link}>; rel=\"next\"")
+        let limit = limit.to_string();
+        link(path, [("n", limit.as_str()), ("last", last.as_str())])
     });
     Ok(Page { items, next })
+}
+
+/// The value of a `Link` header to the next page (RFC 5988).
+pub(super) fn link<'a>(
+    path: &str,
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
+    format!("<{path}?{query}>; rel=\"next\"")
 }
 
 /// The decoded parameters of a request.

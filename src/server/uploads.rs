@@ -105,6 +105,11 @@ impl<U: Send + 'static> Uploads<U> {
         Ok(id)
     }
 
+    /// How many sessions are open.
+    pub(super) fn count(&self) -> usize {
+        self.lock().open.len()
+    }
+
     /// How many bytes the session has received, also while a request works with it.
     pub(super) fn received(&self, repository: &str, id: &str) -> Option<u64> {
         let state = self.lock();
@@ -271,7 +276,7 @@ mod tests {
     async fn one_request_at_a_time_works_with_it() {
         let uploads = Uploads::new();
         let id = uploads.open("a", session()).expect("room");
-        let mut loan = uploads.lend("a", &id).ok().expect("open");
+        let mut loan = uploads.lend("a", &id).expect("open");
         loan.arrived(7);
         assert_eq!(lend(&uploads, "a", &id), Err(NotLent::Busy));
         assert_eq!(uploads.received("a", &id), Some(7));
@@ -283,14 +288,14 @@ mod tests {
     async fn what_was_closed_or_cancelled_does_not_come_back() {
         let uploads = Uploads::new();
         let closed = uploads.open("a", session()).expect("room");
-        let mut loan = uploads.lend("a", &closed).ok().expect("open");
+        let mut loan = uploads.lend("a", &closed).expect("open");
         assert!(loan.close().is_some());
         assert!(loan.session().is_none() && loan.close().is_none());
         drop(loan);
         assert_eq!(uploads.received("a", &closed), None);
 
         let cancelled = uploads.open("a", session()).expect("room");
-        let mut loan = uploads.lend("a", &cancelled).ok().expect("open");
+        let mut loan = uploads.lend("a", &cancelled).expect("open");
         assert!(uploads.cancel("a", &cancelled));
         assert!(loan.session().is_none() && loan.close().is_none());
         drop(loan);
@@ -304,8 +309,8 @@ mod tests {
         for _ in 0..3 {
             ids.push(uploads.open("a", session()).expect("room"));
         }
-        let loan = uploads.lend("a", &ids[0]).ok().expect("open");
-        tokio::time::sleep(IDLE - 2 * SWEEP).await;
+        let loan = uploads.lend("a", &ids[0]).expect("open");
+        tokio::time::sleep(SWEEP * 58).await;
         assert_eq!(lend(&uploads, "a", &ids[1]), Ok(0));
         tokio::time::sleep(4 * SWEEP).await;
         let open = |id: &String| uploads.received("a", id).is_some();

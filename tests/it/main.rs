@@ -8,8 +8,10 @@ mod broken_folders;
 mod catalogue;
 #[cfg(feature = "cluster")]
 mod certify;
+mod clients;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod conformance;
 mod faults;
 mod flags;
 mod kinds;

@@ -4,19 +4,11 @@
 use crate::support::access_log::Access;
 use crate::support::faulty::{Fault, Faulty, Rule};
 use crate::support::http;
-use crate::support::images;
+use crate::support::images::{self, sound_kinds};
 use crate::support::peers::Peers;
 use crate::support::push::push;
 use crate::support::registry::{Kind, Options, PASSWORD, Reach, Registry, USER};
 use crate::support::skip::require;
-
-/// Everything but the schema 1 manifest, which no current registry takes.
-fn sound_kinds() -> (crate::support::content::Content, Vec<&'static str>) {
-    let (mut content, mut names) = images::kinds();
-    content.repositories.remove("kinds/old");
-    names.retain(|name| !name.starts_with("kinds/old"));
-    (content, names)
-}
 
 #[test]
 fn both_real_registries_take_every_kind_and_peers_read_it() {

@@ -1,9 +1,12 @@
 //! What the tests stand on: real registries, a faulty one, content to fill them, the program
-//! under test and independent tools to check it. Nothing in here uses the library.
+//! under test and independent tools to check it. Nothing in here uses the library, but for the
+//! embedded registry.
 
 pub(crate) mod access_log;
 pub(crate) mod airbuoy;
+pub(crate) mod clients;
 pub(crate) mod content;
+pub(crate) mod embedded;
 #[cfg(feature = "cluster")]
 pub(crate) mod fake_cluster;
 #[cfg(feature = "cluster")]
@@ -12,6 +15,7 @@ pub(crate) mod faulty;
 pub(crate) mod http;
 pub(crate) mod images;
 pub(crate) mod layer;
+pub(crate) mod note;
 pub(crate) mod peers;
 pub(crate) mod push;
 pub(crate) mod registry;

@@ -68,7 +68,8 @@ impl Peers {
     }
 }
 
-fn clean(program: &Path) -> Command {
+/// The program without any setting of the caller.
+pub(super) fn clean(program: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -77,7 +78,8 @@ fn clean(program: &Path) -> Command {
     command
 }
 
-fn text(command: &mut Command) -> String {
+/// What the program prints; it must succeed.
+pub(super) fn text(command: &mut Command) -> String {
     String::from_utf8(bytes(command)).expect("UTF-8")
 }
 

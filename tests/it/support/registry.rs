@@ -16,7 +16,8 @@ pub(crate) const USER: &str = "ci";
 /// Its password.
 pub(crate) const PASSWORD: &str = "correct horse";
 /// `htpasswd -Bbn -C 4 ci 'correct horse'`.
-const HTPASSWD: &str = "ci:$2y$04$12lyV8uMZ.eY1mKwATvB9u1myNJPNkBJvp5dVdtpO30FmWBCSVX3u\n";
+pub(crate) const HTPASSWD: &str =
+    "ci:$2y$04$12lyV8uMZ.eY1mKwATvB9u1myNJPNkBJvp5dVdtpO30FmWBCSVX3u\n";
 
 /// Which program serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
