@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt as _};
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -37,6 +37,8 @@ pub trait Disk: Send + Sync + 'static {
     fn open_read(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>>;
     /// The length of a regular file; `None` when there is nothing of that name.
     fn size(&self, path: &Utf8Path) -> io::Result<Option<u64>>;
+    /// Bytes of the disk that a file takes up: fewer than its length while it has holes.
+    fn allocated(&self, path: &Utf8Path) -> u64;
     /// The names in a folder, sorted; none when there is no such folder.
     fn list(&self, folder: &Utf8Path) -> io::Result<Vec<String>>;
     /// Makes a folder and those above it.
@@ -76,6 +78,11 @@ impl Disk for RealDisk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn allocated(&self, path: &Utf8Path) -> u64 {
+        // In units of 512 bytes, whatever the file system's blocks are (stat(2)).
+        fs::metadata(path).map_or(0, |found| found.blocks().saturating_mul(512))
     }
 
     fn list(&self, folder: &Utf8Path) -> io::Result<Vec<String>> {

@@ -4,12 +4,19 @@
 mod disk;
 mod error;
 mod index;
+mod inventory;
 mod lock;
+mod read;
 mod record;
+mod scan;
 mod slices;
 mod space;
+mod tar_fault;
 mod tar_header;
 mod tar_map;
+mod tar_path;
+#[cfg(test)]
+mod tarball;
 mod volumes;
 mod writable;
 mod write;
@@ -17,5 +24,13 @@ mod write;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::BundleError;
 pub use index::{BUNDLE_HOST, Entry, bundle_reference};
+pub use inventory::{Base, inventory_text};
+pub use read::{
+    Bundle, Contents, Fault, FaultKind, ImageContents, Place, Region, Repaired, Totals,
+    Verification,
+};
 pub use record::{External, ImageRecord, Record};
+pub use scan::{MEMBERS, Member, ReadAt, scan};
+pub use tar_fault::TarFault;
 pub use writable::{DirectoryStore, DirectoryUpload, FileBlob, StoreOptions};
+pub use write::{Finished, Hold, Upload, WriteOptions, Writer};

@@ -5,6 +5,7 @@
 pub(crate) mod access_log;
 pub(crate) mod airbuoy;
 pub(crate) mod clients;
+pub(crate) mod containerd;
 pub(crate) mod content;
 pub(crate) mod embedded;
 #[cfg(feature = "cluster")]
@@ -19,6 +20,7 @@ pub(crate) mod note;
 pub(crate) mod peers;
 pub(crate) mod push;
 pub(crate) mod registry;
+pub(crate) mod relay;
 pub(crate) mod run;
 pub(crate) mod site;
 pub(crate) mod skip;
