@@ -8,6 +8,7 @@ mod inventory;
 mod lock;
 mod read;
 mod record;
+mod remove;
 mod scan;
 mod slices;
 mod space;
@@ -30,6 +31,7 @@ pub use read::{
     Verification,
 };
 pub use record::{External, ImageRecord, Record};
+pub use remove::{Removed, remove_versions};
 pub use scan::{MEMBERS, Member, ReadAt, scan};
 pub use tar_fault::TarFault;
 pub use writable::{DirectoryStore, DirectoryUpload, FileBlob, StoreOptions};

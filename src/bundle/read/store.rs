@@ -1,6 +1,7 @@
 //! A bundle to serve from: read-only, by the names inside the bundle.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -8,7 +9,7 @@ use super::bundle::Bundle;
 use super::graph::Shown;
 use super::region::Region;
 use crate::content::{Store, StoreError};
-use crate::oci::{Digest, RawManifest, Referrer, TagOrDigest};
+use crate::oci::{Algorithm, Digest, RawManifest, Referrer, TagOrDigest};
 
 impl Bundle {
     async fn shown(&self, repository: &str) -> Option<&Shown> {
@@ -80,7 +81,11 @@ impl Store for Bundle {
         Ok(shown.map_or_else(Vec::new, |shown| graph.referrers(shown, digest)))
     }
 
-    async fn begin(&self, _repository: &str) -> Result<Infallible, StoreError> {
+    async fn begin(
+        &self,
+        _repository: &str,
+        _algorithm: Algorithm,
+    ) -> Result<Infallible, StoreError> {
         Err(StoreError::ReadOnly)
     }
 
@@ -104,8 +109,8 @@ impl Store for Bundle {
     async fn put_manifest(
         &self,
         _repository: &str,
-        _reference: &TagOrDigest,
         _manifest: RawManifest,
+        _tags: &[Arc<str>],
     ) -> Result<(), StoreError> {
         Err(StoreError::ReadOnly)
     }
@@ -115,6 +120,10 @@ impl Store for Bundle {
         _repository: &str,
         _reference: &TagOrDigest,
     ) -> Result<bool, StoreError> {
+        Err(StoreError::ReadOnly)
+    }
+
+    async fn delete_blob(&self, _repository: &str, _digest: &Digest) -> Result<bool, StoreError> {
         Err(StoreError::ReadOnly)
     }
 }

@@ -27,6 +27,7 @@ impl Known {
     pub(super) fn insert(&self, manifest: &RawManifest) {
         let mut kept = self.lock();
         let more = manifest.bytes().len();
+        kept.remove(manifest.digest());
         while kept.bytes + more > MOST {
             // Any: what is asked for often comes back at once.
             let Some(digest) = kept.manifests.keys().next().cloned() else {
@@ -34,7 +35,6 @@ impl Known {
             };
             kept.remove(&digest);
         }
-        kept.remove(manifest.digest());
         // Copied: the bytes may be a part of a much larger buffer.
         let copy = bytes::Bytes::copy_from_slice(manifest.bytes());
         let media_type = Some(manifest.media_type());

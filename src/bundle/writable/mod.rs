@@ -26,12 +26,12 @@ mod model_tests;
 #[cfg(test)]
 mod store_tests;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 
 pub(super) use files::Files;
 pub(super) use load::load;
 pub use open::StoreOptions;
+pub(super) use open::{lock, read_index};
 pub use reader::FileBlob;
-pub(super) use state::State;
 pub use store::DirectoryStore;
 pub use upload::DirectoryUpload;

@@ -16,9 +16,7 @@ use crate::bundle::disk::RealDisk;
 use crate::bundle::error::BundleError;
 use crate::bundle::index::{self, Entry, INDEX_LIMIT};
 use crate::bundle::lock::{Lock, NoLock};
-
-/// `oci-layout` (OCI image-spec, image-layout.md, "oci-layout file").
-const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+use crate::bundle::write::OCI_LAYOUT;
 
 /// How a directory is kept.
 #[derive(Debug, Clone)]
@@ -44,11 +42,11 @@ impl Default for StoreOptions {
 impl DirectoryStore {
     /// Opens the bundle directory at `path`, made when there is none, and sweeps it. Nobody else
     /// may write or serve it meanwhile. Blocks.
-    pub fn open(path: &Utf8Path, options: StoreOptions) -> Result<Self, BundleError> {
+    pub fn open(path: &Utf8Path, options: &StoreOptions) -> Result<Self, BundleError> {
         let files = Files::new(Arc::new(RealDisk), path, options.sync);
         refuse_others(&files)?;
         let lock = lock(&files)?;
-        Self::start(files, &options, Some(lock))
+        Self::start(files, options, Some(lock))
     }
 
     /// As [`open`](Self::open), on any disk; `lock` is held until the store ends.
@@ -167,7 +165,7 @@ fn prepare(files: &Files) -> Result<(), BundleError> {
     };
     let all = || -> io::Result<()> {
         files.remove_uploads()?;
-        write(&files.layout(), LAYOUT)?;
+        write(&files.layout(), OCI_LAYOUT)?;
         write(&files.index(), &index::to_bytes(&[]))?;
         for folder in [files.root().join("blobs"), files.private()] {
             files.sync_folder(&folder)?;

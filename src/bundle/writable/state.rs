@@ -222,6 +222,34 @@ impl State {
         }
     }
 
+    /// Takes back every link that the other does not have.
+    pub(in crate::bundle) fn keep_links_of(&mut self, other: &Self) {
+        let links = self.repositories.iter().flat_map(|(name, repository)| {
+            let other = other.repositories.get(name);
+            let links = repository.links.keys();
+            let new = links
+                .filter(move |digest| other.is_none_or(|here| !here.links.contains_key(*digest)));
+            new.map(move |digest| (name.clone(), digest.clone()))
+        });
+        for (name, digest) in links.collect::<Vec<_>>() {
+            self.unlink(&name, &digest);
+        }
+    }
+
+    /// Whether a manifest or a link leads to it, be it there or not.
+    pub(in crate::bundle) fn needs(&self, digest: &Digest) -> bool {
+        self.uses.contains_key(digest)
+    }
+
+    /// The files that nobody needs, and their sizes in bytes.
+    pub(in crate::bundle) fn unneeded(&self) -> Vec<(Digest, u64)> {
+        let present = self.present.iter();
+        let unneeded = present.filter(|(digest, _)| !self.uses.contains_key(*digest));
+        unneeded
+            .map(|(digest, size)| (digest.clone(), *size))
+            .collect()
+    }
+
     /// Whether the file is there and nobody needs it.
     pub(super) fn is_orphan(&self, digest: &Digest) -> bool {
         self.present.contains_key(digest) && !self.uses.contains_key(digest)
@@ -303,8 +331,11 @@ impl State {
         for digest in &expired {
             self.unused(digest, effect);
         }
+        // What is needed and counts as missing is damaged, and stays so until it is pushed again.
         for (digest, size) in found {
-            self.present.entry(digest.clone()).or_insert(*size);
+            if !self.uses.contains_key(digest) {
+                self.present.entry(digest.clone()).or_insert(*size);
+            }
         }
         let present = self.present.keys();
         for digest in present.filter(|digest| !self.uses.contains_key(*digest)) {

@@ -9,16 +9,17 @@ use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::TryStreamExt;
 
+use super::StoreOptions;
 use super::files::Files;
+use super::state::State;
 use super::store::DirectoryStore;
-use super::{State, StoreOptions};
 use crate::bundle::disk::{Disk, DiskFile};
 use crate::content::{BlobReader, Store, StoreError};
 use crate::oci::{Algorithm, Digest, Hasher, RawManifest, TagOrDigest, media_type};
 
 /// What a crash leaves.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Crash {
+pub(in crate::bundle) enum Crash {
     /// The process died: everything that it wrote is there.
     Kill,
     /// The power was cut, and nothing is there but what was synced.
@@ -29,7 +30,7 @@ pub(super) enum Crash {
 
 /// Files in memory, each beside what of it would survive.
 #[derive(Clone)]
-pub(super) struct MemoryDisk(Arc<Mutex<Inner>>);
+pub(in crate::bundle) struct MemoryDisk(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
@@ -61,49 +62,49 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl MemoryDisk {
-    pub(super) fn new() -> Self {
+    pub(in crate::bundle) fn new() -> Self {
         Self(Arc::default())
     }
 
-    pub(super) fn files(&self) -> Files {
+    pub(in crate::bundle) fn files(&self) -> Files {
         Files::new(Arc::new(self.clone()), Utf8Path::new("/bundle"), true)
     }
 
-    pub(super) fn open(&self, keep: Duration) -> DirectoryStore {
+    pub(in crate::bundle) fn open(&self, keep: Duration) -> DirectoryStore {
         let options = StoreOptions { sync: true, keep };
         DirectoryStore::start(self.files(), &options, None).expect("a bundle")
     }
 
-    pub(super) fn set_available(&self, bytes: Option<u64>) {
+    pub(in crate::bundle) fn set_available(&self, bytes: Option<u64>) {
         lock(&self.0).available = bytes;
     }
 
-    pub(super) fn set_slow(&self, slow: Duration) {
+    pub(in crate::bundle) fn set_slow(&self, slow: Duration) {
         lock(&self.0).slow = slow;
     }
 
     /// From the operation `cut_at` on nothing works any more.
-    pub(super) fn cut_at(&self, operation: usize) {
+    pub(in crate::bundle) fn cut_at(&self, operation: usize) {
         lock(&self.0).cut_at = Some(operation);
     }
 
     /// The operation fails alone.
-    pub(super) fn fail_at(&self, operation: usize) {
+    pub(in crate::bundle) fn fail_at(&self, operation: usize) {
         lock(&self.0).fail_at = Some(operation);
     }
 
-    pub(super) fn log(&self) -> Vec<String> {
+    pub(in crate::bundle) fn log(&self) -> Vec<String> {
         lock(&self.0).log.clone()
     }
 
     /// The names of all files.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(in crate::bundle) fn names(&self) -> Vec<String> {
         let inner = lock(&self.0);
         inner.names.keys().map(ToString::to_string).collect()
     }
 
     /// Changes a file behind the store's back.
-    pub(super) fn tamper(&self, path: &Utf8Path, change: impl FnOnce(&mut Vec<u8>)) {
+    pub(in crate::bundle) fn tamper(&self, path: &Utf8Path, change: impl FnOnce(&mut Vec<u8>)) {
         let inner = lock(&self.0);
         let content = inner.names.get(path).expect("a file of that name");
         let mut content = lock(content);
@@ -112,7 +113,7 @@ impl MemoryDisk {
     }
 
     /// The disk as it is found after a crash.
-    pub(super) fn after(&self, crash: Crash) -> Self {
+    pub(in crate::bundle) fn after(&self, crash: Crash) -> Self {
         let inner = lock(&self.0);
         let mut random = Random(match crash {
             Crash::Some(seed) => seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
@@ -194,6 +195,10 @@ impl Disk for MemoryDisk {
         let inner = lock(&self.0);
         let content = inner.names.get(path);
         Ok(content.map(|content| lock(content).written.len() as u64))
+    }
+
+    fn allocated(&self, path: &Utf8Path) -> u64 {
+        self.size(path).ok().flatten().unwrap_or_default()
     }
 
     fn list(&self, folder: &Utf8Path) -> io::Result<Vec<String>> {
@@ -311,18 +316,18 @@ impl Random {
 }
 
 /// Repositories and tags of the world.
-pub(super) const REPOSITORIES: [&str; 2] = ["a", "b/c"];
-pub(super) const TAGS: [&str; 2] = ["t", "u"];
+pub(in crate::bundle) const REPOSITORIES: [&str; 2] = ["a", "b/c"];
+pub(in crate::bundle) const TAGS: [&str; 2] = ["t", "u"];
 
 /// All that a test may push: few things, so that they meet.
-pub(super) struct World {
-    pub(super) blobs: Vec<(Digest, Bytes)>,
-    pub(super) manifests: Vec<RawManifest>,
+pub(in crate::bundle) struct World {
+    pub(in crate::bundle) blobs: Vec<(Digest, Bytes)>,
+    pub(in crate::bundle) manifests: Vec<RawManifest>,
 }
 
 /// One thing that a client does; the numbers are places in the [`World`].
 #[derive(Debug, Clone)]
-pub(super) enum Act {
+pub(in crate::bundle) enum Act {
     Push(usize, usize),
     Mount(usize, usize, Option<usize>),
     Put(usize, usize, Vec<usize>),
@@ -332,7 +337,7 @@ pub(super) enum Act {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(in crate::bundle) fn new() -> Self {
         let mut blobs: Vec<_> = ["zero", "one", "two", "three"]
             .map(|text| {
                 (
@@ -358,7 +363,11 @@ impl World {
     }
 
     /// Does it, and tells how it went.
-    pub(super) async fn act<S: Store>(&self, store: &S, act: &Act) -> Result<bool, StoreError> {
+    pub(in crate::bundle) async fn act<S: Store>(
+        &self,
+        store: &S,
+        act: &Act,
+    ) -> Result<bool, StoreError> {
         match act {
             Act::Push(repository, blob) => {
                 let (digest, bytes) = &self.blobs[*blob];
@@ -397,7 +406,7 @@ impl World {
     }
 
     /// All that can be seen of a store, as text; panics when what is seen is not whole.
-    pub(super) async fn look<S: Store>(&self, store: &S) -> Vec<String> {
+    pub(in crate::bundle) async fn look<S: Store>(&self, store: &S) -> Vec<String> {
         let all = store.repositories().await.expect("a list");
         let mut seen = vec![format!("{all:?}")];
         for repository in REPOSITORIES {
@@ -465,7 +474,11 @@ impl World {
 }
 
 /// An image of these blobs, whose sizes are lies.
-pub(super) fn image(config: &Digest, layers: &[Digest], subject: Option<&Digest>) -> RawManifest {
+pub(in crate::bundle) fn image(
+    config: &Digest,
+    layers: &[Digest],
+    subject: Option<&Digest>,
+) -> RawManifest {
     let descriptor = |media_type: &str, digest: &Digest| serde_json::json!({"mediaType": media_type, "digest": digest, "size": 1});
     let layer = |digest| descriptor(media_type::OCI_LAYER_GZIP, digest);
     let mut json = serde_json::json!({
@@ -497,7 +510,7 @@ fn index(children: &[&RawManifest]) -> RawManifest {
 }
 
 /// What the directory holds that nobody can reach.
-pub(super) fn litter(disk: &MemoryDisk) -> Vec<String> {
+pub(in crate::bundle) fn litter(disk: &MemoryDisk) -> Vec<String> {
     let files = disk.files();
     let entries = super::open::read_index(&files).expect("an index");
     let state: State = super::load(&files, &entries.unwrap_or_default()).expect("a state");

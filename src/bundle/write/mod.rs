@@ -20,6 +20,7 @@ mod testing;
 mod tests;
 mod writer;
 
+pub(super) use content::OCI_LAYOUT;
 pub use hold::Hold;
 pub use options::{Finished, WriteOptions};
 pub use writer::{Upload, Writer};
