@@ -19,8 +19,6 @@ pub trait DiskFile: Send + Sync {
     /// Makes the file so long; what is new reads as zeros and takes no room yet where the file
     /// system has sparse files.
     fn set_len(&self, length: u64) -> io::Result<()>;
-    /// Its length in bytes.
-    fn len(&self) -> io::Result<u64>;
     /// Returns when all bytes written so far are on the disk, and what is needed to find them.
     fn sync_data(&self) -> io::Result<()>;
     /// As [`sync_data`](Self::sync_data), with all that the file system knows about the file.
@@ -74,7 +72,7 @@ impl Disk for RealDisk {
 
     fn size(&self, path: &Utf8Path) -> io::Result<Option<u64>> {
         match fs::metadata(path) {
-            Ok(found) => Ok(found.is_file().then(|| found.len())),
+            Ok(found) => Ok(found.is_file().then_some(found.len())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -133,10 +131,6 @@ impl DiskFile for File {
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         File::set_len(self, length)
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
     }
 
     fn sync_data(&self) -> io::Result<()> {

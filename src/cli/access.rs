@@ -31,6 +31,28 @@ pub struct AccessArgs {
     )]
     pub ca_file: Vec<Utf8PathBuf>,
 
+    /// Show this client certificate to TARGET when it asks for one; a PEM file.
+    ///
+    /// A pair NAME.cert and NAME.key in folders like /etc/docker/certs.d/HOST:PORT is found without
+    /// it. No other host is shown it.
+    #[arg(
+        long,
+        env = "AIRBUOY_CLIENT_CERT",
+        value_name = "FILE",
+        hide_env = true
+    )]
+    pub client_cert: Option<Utf8PathBuf>,
+
+    /// The key of --client-cert, when that file does not hold it; a PEM file, not encrypted.
+    #[arg(
+        long,
+        env = "AIRBUOY_CLIENT_KEY",
+        value_name = "FILE",
+        requires = "client_cert",
+        hide_env = true
+    )]
+    pub client_key: Option<Utf8PathBuf>,
+
     /// Talk plain HTTP to TARGET.
     #[arg(
         long,

@@ -1,6 +1,6 @@
 //! [`Registry`]: the registries of one side of a copy, and what they share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::event::{Event, Observer};
@@ -10,12 +10,14 @@ use super::counters::{Counters, RequestCount};
 use super::credentials::Credentials;
 use super::endpoint::{self, SchemeRule};
 use super::host::Host;
+use super::identity::Identity;
 use super::options::Options;
 use super::place::Place;
 use super::proxy;
 use super::setup::SetupError;
 use super::tls::Trust;
 use super::warning::Warnings;
+use super::wire::Pool;
 
 /// Speaks to every registry of one side: a [`Source`](crate::content::Source) and a
 /// [`Target`](crate::content::Target). Cloning shares everything.
@@ -50,6 +52,10 @@ impl Registry {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let inner = Inner {
             trust: Trust::new(&options)?,
+            identity: (options.client_certificate.as_ref())
+                .map(Identity::read)
+                .transpose()?,
+            named: Mutex::default(),
             credentials: Credentials::new(&options)?,
             proxies: proxy::proxies(&options.proxies)?,
             clients: Mutex::default(),
@@ -73,11 +79,15 @@ impl Registry {
 pub(super) struct Inner {
     pub(super) options: Options,
     pub(super) trust: Trust,
+    /// The client certificate of the flags.
+    pub(super) identity: Option<Identity>,
+    /// The hosts that references name, as URLs write them: to these the identity is shown.
+    pub(super) named: Mutex<HashSet<String>>,
     pub(super) credentials: Credentials,
     pub(super) proxies: Vec<reqwest::Proxy>,
     /// For hosts without certificates of their own.
     pub(super) common_tls: OnceLock<rustls::ClientConfig>,
-    pub(super) clients: Mutex<HashMap<(String, bool), reqwest::Client>>,
+    pub(super) clients: Mutex<HashMap<(String, bool), Pool>>,
     hosts: Mutex<HashMap<(String, SchemeRule), Arc<Host>>>,
     pub(super) counters: Counters,
     pub(super) warnings: Warnings,
@@ -88,8 +98,23 @@ impl Inner {
     /// The repository on the host that answers for it.
     pub(super) fn place(&self, repository: &Repository) -> Place {
         let endpoint = endpoint::endpoint(&self.options, repository.host());
+        if self.identity.is_some() {
+            self.named(&endpoint.authority);
+        }
         let host = self.host(&endpoint.authority, endpoint.rule);
         Place::new(host, repository, &endpoint.prefix, endpoint.mirrored)
+    }
+
+    /// Remembers that a reference names this host. What was met of it before, as the end of a
+    /// redirect, was met without the identity.
+    fn named(&self, authority: &str) {
+        let authority = authority.strip_suffix(":443").unwrap_or(authority);
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        if named.insert(authority.to_owned()) {
+            drop(named);
+            let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+            clients.remove(&(authority.to_owned(), true));
+        }
     }
 
     /// The host `authority`, known from before or new.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tokio::sync::Semaphore;
 
 use super::auth::Auth;
+use super::chunking::Chunking;
 use super::endpoint::SchemeRule;
 use super::flight::Flight;
 use super::retry::Pause;
@@ -74,6 +75,10 @@ pub(super) struct Quirks {
     range_broken: AtomicBool,
     /// One PUT with the body is not understood; a PATCH comes before it.
     patch_first: AtomicBool,
+    /// How large a body may be.
+    pub(super) chunking: Chunking,
+    /// The person knows about that.
+    pub(super) told_of_chunks: AtomicBool,
     mount_refusals: AtomicU32,
     refused_mounts: Mutex<HashSet<(String, String)>>,
 }

@@ -4,6 +4,8 @@
 mod auth;
 mod blobs;
 mod body;
+mod chunking;
+mod chunks;
 mod classify;
 mod client;
 mod counters;
@@ -11,8 +13,11 @@ mod credentials;
 mod endpoint;
 mod exchange;
 mod extras;
+mod feed;
 mod flight;
+mod handshake;
 mod host;
+mod identity;
 #[cfg(test)]
 mod loopback;
 mod manifests;
@@ -25,6 +30,7 @@ mod refusal;
 mod retry;
 mod scheme;
 mod sending;
+mod sending_refused;
 mod setup;
 mod small;
 mod source;
@@ -39,7 +45,7 @@ mod wire;
 
 pub use client::Registry;
 pub use counters::{RequestCount, RequestKind};
-pub use options::{Options, Proxies, Side, SourceMirror};
+pub use options::{ClientCertificate, Options, Proxies, Side, SourceMirror};
 pub use setup::SetupError;
 pub use uploads::Upload;
 pub use web::web_client;

@@ -38,6 +38,9 @@ pub struct Options {
     pub ca_files: Vec<Utf8PathBuf>,
     /// Roots of `certs.d` folders; the first that has a folder for the host counts.
     pub certs_dirs: Vec<Utf8PathBuf>,
+    /// Shown to the hosts that references name, when they ask for it: `--client-cert` and
+    /// `--client-key`. No other host gets it, whatever it redirects or is redirected to.
+    pub client_certificate: Option<ClientCertificate>,
     /// Talk plain HTTP: `--plain-http`. On the source side a mirror written with `http://` is
     /// plain without it.
     pub plain_http: bool,
@@ -66,6 +69,7 @@ impl Default for Options {
             helper_path: Vec::new(),
             ca_files: Vec::new(),
             certs_dirs: Vec::new(),
+            client_certificate: None,
             plain_http: false,
             insecure_skip_tls_verify: false,
             proxies: Proxies::default(),
@@ -77,6 +81,15 @@ impl Default for Options {
             attempts: 5,
         }
     }
+}
+
+/// Files of a client certificate, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, and after it what it was issued by.
+    pub certificate: Utf8PathBuf,
+    /// Its key, not encrypted; none when the certificate's file holds it too.
+    pub key: Option<Utf8PathBuf>,
 }
 
 /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, as written.

@@ -1,6 +1,7 @@
-//! `Range` and `Content-Range` (RFC 9110, 14): is the answer what was asked for?
+//! `Range` and `Content-Range`: is the answer to a read what was asked for (RFC 9110, 14), and how
+//! much of an upload has arrived (distribution-spec, "Pushing a blob in chunks").
 
-use reqwest::header::{CONTENT_RANGE, HeaderMap};
+use reqwest::header::{CONTENT_RANGE, HeaderMap, RANGE};
 
 /// A parsed `Content-Range: bytes <start>-<end>/<total>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +29,47 @@ fn parse(text: &str) -> Option<ContentRange> {
     (start <= end && total.is_none_or(|total| end < total)).then_some(ContentRange { start, total })
 }
 
+/// How many bytes an upload holds, by the `Range: 0-<last byte>` of an answer; `None` when it does
+/// not say. Some write `bytes=` in front (distribution-spec#353). `0-0` is what Distribution says
+/// of an upload that holds nothing, so it is never read as one byte.
+pub(super) fn upload_length(headers: &HeaderMap) -> Option<u64> {
+    held(headers.get(RANGE)?.to_str().ok()?)
+}
+
+fn held(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let text = text.strip_prefix("bytes").map_or(text, |rest| {
+        rest.trim_start_matches(|c: char| c == '=' || c.is_whitespace())
+    });
+    let (start, last) = text.split_once('-')?;
+    let last: u64 = last.trim().parse().ok()?;
+    match (start.trim().parse::<u64>().ok()?, last) {
+        (0, 0) => Some(0),
+        (0, last) => last.checked_add(1),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn lengths_of_uploads() {
+        for (text, length) in [
+            ("0-9", Some(10)),
+            ("bytes=0-9", Some(10)),
+            (" bytes 0 - 9", Some(10)),
+            ("0-0", Some(0)),
+            ("0--1", None),
+            ("5-9", None),
+            ("0-18446744073709551615", None),
+            ("", None),
+        ] {
+            assert_eq!(held(text), length, "{text}");
+        }
+    }
 
     #[test]
     fn forms() {
@@ -61,8 +99,13 @@ mod tests {
         }
 
         #[test]
-        fn hostile_headers_are_survived(text in "bytes [ -~]{0,40}") {
-            let _ = parse(&text);
+        fn hostile_headers_are_survived(text in "(bytes)?[ -~]{0,40}") {
+            let _ = (parse(&text), held(&text));
+        }
+
+        #[test]
+        fn what_an_upload_holds_is_read(length in 2_u64..) {
+            prop_assert_eq!(held(&format!("0-{}", length - 1)), Some(length));
         }
     }
 }

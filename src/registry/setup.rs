@@ -13,6 +13,14 @@ pub enum SetupError {
         /// Why not.
         why: String,
     },
+    /// A client certificate or its key: of `--client-cert` and `--client-key`, or of `certs.d`.
+    #[error("cannot use the client certificate {path}: {why}")]
+    ClientCertificate {
+        /// Which file.
+        path: Utf8PathBuf,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// A credential file that was asked for by name.
     #[error("cannot use the credential file {path}: {why}")]
     AuthFile {

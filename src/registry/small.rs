@@ -83,6 +83,7 @@ impl Inner {
         let elsewhere = answer
             .elsewhere
             .then(|| super::wire::authority(&answer.url));
+        let answered = answer.url;
         let refusal = Refusal::read(answer.response).await;
         let mut trouble = classify::refused(&refusal, after);
         if let Some(host) = elsewhere {
@@ -93,6 +94,12 @@ impl Inner {
             if trouble.code == Code::Denied {
                 trouble.hint = Some(format!("open {host} for this machine: it serves the bytes"));
             }
+            return (refusal, trouble);
+        }
+        if wants_client_certificate(&refusal) {
+            let authority = super::wire::authority(&answered);
+            let shown = self.shown_to(&authority);
+            let trouble = self.not_let_in(&authority, &refusal.describe(), shown.as_deref());
             return (refusal, trouble);
         }
         if let Retry::After(delay) = trouble.retry {
@@ -132,4 +139,13 @@ impl Inner {
             });
         }
     }
+}
+
+/// nginx ends the handshake without a client certificate, or with one that it does not trust, and
+/// refuses the request instead: "No required SSL certificate was sent", "The SSL certificate
+/// error".
+fn wants_client_certificate(refusal: &Refusal) -> bool {
+    refusal.status == StatusCode::BAD_REQUEST
+        && refusal.codes.is_empty()
+        && refusal.text.contains("SSL certificate")
 }

@@ -33,18 +33,23 @@ impl Trust {
     /// first `<root>/<host[:port]>` that exists (containers-certs.d(5)).
     pub(super) fn roots(&self, authority: &str) -> Vec<CertificateDer<'static>> {
         let mut roots = self.everywhere.clone();
-        for name in names(authority) {
-            let folder = self
-                .certs_dirs
-                .iter()
-                .map(|root| root.join(name))
-                .find(|folder| folder.is_dir());
-            if let Some(folder) = folder {
-                roots.extend(folder_roots(&folder));
-                break;
-            }
+        if let Some(folder) = self.folder(authority) {
+            roots.extend(folder_roots(&folder));
         }
         roots
+    }
+
+    /// The folder of `authority`.
+    pub(super) fn folder(&self, authority: &str) -> Option<Utf8PathBuf> {
+        names(authority).into_iter().find_map(|name| {
+            let mut folders = self.certs_dirs.iter().map(|root| root.join(name));
+            folders.find(|folder| folder.is_dir())
+        })
+    }
+
+    /// Where the user's own folders for hosts are.
+    pub(super) fn certs_root(&self) -> Option<&Utf8Path> {
+        self.certs_dirs.first().map(|root| &**root)
     }
 
     /// How many certificates are trusted on every host.
@@ -81,24 +86,15 @@ fn folder_roots(folder: &Utf8Path) -> Vec<CertificateDer<'static>> {
     paths.sort();
     let mut roots = Vec::new();
     for path in paths {
-        match path.extension() {
-            Some("crt") => match read(&path) {
-                Ok(found) => {
-                    tracing::debug!(%path, "trusted");
-                    roots.extend(found);
-                }
-                Err(e) => tracing::warn!("{e}"),
-            },
-            Some("cert") if !path.with_extension("key").exists() => {
-                tracing::warn!(
-                    "{path} is ignored: the file of a CA must end in .crt; .cert is a client \
-                     certificate and needs a .key beside it"
-                );
+        if path.extension() != Some("crt") {
+            continue;
+        }
+        match read(&path) {
+            Ok(found) => {
+                tracing::debug!(%path, "trusted");
+                roots.extend(found);
             }
-            Some("cert") => {
-                tracing::warn!("{path} is ignored: client certificates are not supported");
-            }
-            _ => {}
+            Err(e) => tracing::warn!("{e}"),
         }
     }
     roots
@@ -137,7 +133,7 @@ mod tests {
         let folder = root.join("r.local:5000");
         std::fs::create_dir(&folder).expect("created");
         std::fs::write(folder.join("ca.crt"), pem()).expect("written");
-        std::fs::write(folder.join("wrong.cert"), pem()).expect("written");
+        std::fs::write(folder.join("client.cert"), pem()).expect("written");
         let trust = Trust::new(&Options {
             certs_dirs: vec![root.join("absent"), root.to_owned()],
             ..Options::default()

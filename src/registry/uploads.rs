@@ -25,6 +25,23 @@ pub struct Upload {
     pub(super) place: Place,
     /// Where the bytes go: the answer's `Location`, its query untouched.
     pub(super) location: Url,
+    /// The least that a chunk may hold, but the last, in bytes: `OCI-Chunk-Min-Length`.
+    pub(super) least_chunk: u64,
+}
+
+impl Upload {
+    /// The upload that `answer` opened.
+    fn opened(place: &Place, answer: &Answer) -> Result<Self, Trouble> {
+        let headers = answer.headers();
+        let least = headers.get("oci-chunk-min-length");
+        Ok(Self {
+            place: place.clone(),
+            location: redirect::upload(&answer.url, headers)?,
+            least_chunk: least
+                .and_then(|least| least.to_str().ok()?.trim().parse().ok())
+                .unwrap_or(0),
+        })
+    }
 }
 
 impl std::fmt::Debug for Upload {
@@ -93,11 +110,7 @@ impl Inner {
         match answer.status() {
             StatusCode::CREATED => Ok(Some(Begun::Mounted)),
             status if status.is_success() => {
-                let location = redirect::upload(&answer.url, answer.headers())?;
-                Ok(Some(Begun::Upload(Upload {
-                    place: place.clone(),
-                    location,
-                })))
+                Upload::opened(place, &answer).map(|upload| Some(Begun::Upload(upload)))
             }
             _ => {
                 let (refusal, _) = self.refused(place, answer).await;
@@ -118,11 +131,7 @@ impl Inner {
         let ask = post(self, place, Scopes::push(place.path())).await?;
         let answer = self.small(ask).await?;
         if answer.status().is_success() {
-            let location = redirect::upload(&answer.url, answer.headers())?;
-            return Ok(Upload {
-                place: place.clone(),
-                location,
-            });
+            return Upload::opened(place, &answer);
         }
         Err(self.upload_refused(place, answer).await)
     }
@@ -160,7 +169,7 @@ impl Inner {
                      create the project when it is missing"
                 ))
             }
-            Code::Unauthorized => {
+            Code::Unauthorized if refusal.status == StatusCode::UNAUTHORIZED => {
                 let who = trouble.hint.clone().unwrap_or_default();
                 trouble.hint(format!(
                     "{who}; Harbor answers the same when the project is missing"

@@ -2,20 +2,20 @@
 //! nothing of authentication, redirects or retries.
 
 use std::error::Error as _;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Body, Client, Method, Response};
 use url::Url;
 
-use crate::content::Code;
+use crate::content::{Code, Retry};
 use crate::event::Event;
 
 use super::client::Inner;
 use super::counters::RequestKind;
+use super::identity::Shown;
 use super::trouble::Trouble;
-use super::verifier;
 
 /// A host that does not take a connection within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,6 +30,12 @@ pub(super) struct Outgoing<'a> {
     pub(super) url: &'a Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Body>,
+}
+
+/// The connections to one host.
+pub(super) struct Pool {
+    client: Client,
+    shown: Option<Arc<Shown>>,
 }
 
 impl Inner {
@@ -49,6 +55,9 @@ impl Inner {
             .send()
             .await
             .map_err(|e| self.transport(request.url, &e))?;
+        if let Some(shown) = self.shown_to(&authority) {
+            shown.let_in();
+        }
         for text in self.warnings.new_in(&authority, response.headers()) {
             tracing::debug!("{text}");
             self.tell(Event::Warning(text));
@@ -76,15 +85,22 @@ impl Inner {
     fn client(&self, authority: &str, tls: bool) -> Result<Client, Trouble> {
         let key = (authority.to_owned(), tls);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&key) {
-            return Ok(client.clone());
+        if let Some(pool) = clients.get(&key) {
+            return Ok(pool.client.clone());
         }
-        let client = self.new_client(authority, tls)?;
-        clients.insert(key, client.clone());
+        let pool = self.new_pool(authority, tls)?;
+        let client = pool.client.clone();
+        clients.insert(key, pool);
         Ok(client)
     }
 
-    fn new_client(&self, authority: &str, tls: bool) -> Result<Client, Trouble> {
+    /// What the host is shown when it asks for a client certificate.
+    pub(super) fn shown_to(&self, authority: &str) -> Option<Arc<Shown>> {
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.get(&(authority.to_owned(), true))?.shown.clone()
+    }
+
+    fn new_pool(&self, authority: &str, tls: bool) -> Result<Pool, Trouble> {
         let builder = || {
             let plain = Client::builder()
                 .user_agent(concat!("airbuoy/", env!("CARGO_PKG_VERSION")))
@@ -105,39 +121,33 @@ impl Inner {
         };
         if !tls {
             // Nothing to trust: spares reading the system's certificates.
-            return build(builder().tls_certs_only([]));
+            return Ok(Pool {
+                client: build(builder().tls_certs_only([]))?,
+                shown: None,
+            });
         }
-        if self.trust.anything {
-            return build(builder().tls_danger_accept_invalid_certs(true));
-        }
-        let config = self.tls_config(authority)?;
-        build(builder().tls_backend_preconfigured(config))
-    }
-
-    /// The configuration for a host; hosts without certificates of their own share one, since
-    /// reading the system's takes time.
-    fn tls_config(&self, authority: &str) -> Result<rustls::ClientConfig, Trouble> {
-        let make = |own| {
-            verifier::config(own).map_err(|e| Trouble::fatal(Code::Local, format!("no TLS: {e}")))
-        };
-        let own = self.trust.roots(authority);
-        if own.len() > self.trust.everywhere() {
-            return make(own);
-        }
-        if let Some(config) = self.common_tls.get() {
-            return Ok(config.clone());
-        }
-        let config = make(own)?;
-        Ok(self.common_tls.get_or_init(|| config).clone())
+        let shown = Arc::new(self.shown(authority)?);
+        let config = self.tls_config(authority, &shown)?;
+        Ok(Pool {
+            client: build(builder().tls_backend_preconfigured(config))?,
+            shown: Some(shown),
+        })
     }
 
     /// What a transport error means for `url`'s host.
     pub(super) fn transport(&self, url: &Url, error: &reqwest::Error) -> Trouble {
         let host = authority(url);
+        let shown = self.shown_to(&host);
         if let Some(tls) = tls_error(error) {
-            return self.tls_trouble(&host, tls);
+            return self.tls_trouble(&host, tls, shown.as_deref());
         }
         let why = innermost(error);
+        // A server that hangs up at once may do so before its alert can be read.
+        if shown.as_deref().is_some_and(Shown::asked_in_vain) {
+            let refused = self.not_let_in(&host, &why, shown.as_deref());
+            let retry = Retry::Backoff;
+            return Trouble { retry, ..refused };
+        }
         if error.is_connect() {
             let why = if error.is_timeout() {
                 format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())
@@ -156,38 +166,6 @@ impl Inner {
             Code::Interrupted,
             format!("the connection to {host} broke: {why}"),
         )
-    }
-
-    fn tls_trouble(&self, host: &str, error: &rustls::Error) -> Trouble {
-        use rustls::{CertificateError, Error};
-        match error {
-            Error::InvalidMessage(_) => Trouble::fatal(
-                Code::Protocol,
-                format!("{host} speaks plain HTTP where TLS was expected"),
-            )
-            .hint("if that is meant to be so, add --plain-http"),
-            Error::InvalidCertificate(reason) => {
-                let why = verifier::in_words(reason);
-                let message = format!("the certificate of {host} is not trusted: {why}");
-                let hint = match reason {
-                    CertificateError::NotValidForName
-                    | CertificateError::NotValidForNameContext { .. } => {
-                        "name the registry as its certificate does, or have the certificate \
-                         issued for this name"
-                            .to_owned()
-                    }
-                    CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                        "renew the certificate, or set this machine's clock".to_owned()
-                    }
-                    _ => format!("give the CA with {}", self.trust.places(host)),
-                };
-                Trouble::fatal(Code::UnknownAuthority, message).hint(hint)
-            }
-            _ => Trouble::fatal(
-                Code::Unreachable,
-                format!("no TLS connection to {host}: {error}"),
-            ),
-        }
     }
 }
 

@@ -145,3 +145,60 @@ impl<S: Store> Store for Prefixed<S> {
         self.store.delete_blob(repository, digest).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Options;
+    use super::super::testing::{Answer, Lines, Peer, fill, refused};
+    use super::*;
+
+    #[tokio::test]
+    async fn repositories_below_a_prefix() {
+        let lines = Lines::default();
+        let options = Options {
+            prefix: Some("k8s/mirror".to_owned()),
+            ..Options::default()
+        };
+        let peer = Peer::with(lines.listen(options)).await;
+        let manifest = fill(&peer.store, "a/b", "t", "");
+        fill(&peer.store, "c", "t", "");
+        let path = format!("/v2/k8s/mirror/a/b/manifests/{}", manifest.digest());
+        let put = peer.request("PUT", &path).body(manifest.bytes().clone());
+        let put = Answer::to(put).await;
+        assert_eq!((put.status, put.header("location")), (201, path.as_str()));
+        let upload = peer.open("k8s/mirror/c").await;
+        assert!(upload.starts_with("/v2/k8s/mirror/c/blobs/uploads/"));
+        assert_eq!(peer.send("GET", &upload).await.status, 204);
+        let catalog = peer.send("GET", "/v2/_catalog?n=1").await;
+        assert_eq!(catalog.json()["repositories"][0], "k8s/mirror/a/b");
+        let link = "</v2/_catalog?n=1&last=k8s%2Fmirror%2Fa%2Fb>; rel=\"next\"";
+        assert_eq!(catalog.header("link"), link);
+        let next = link.trim_start_matches('<').split('>').next();
+        let next = peer.send("GET", next.expect("a path")).await;
+        assert_eq!(next.json()["repositories"][0], "k8s/mirror/c");
+        let tags = peer.send("GET", "/v2/k8s/mirror/a/b/tags/list").await;
+        assert_eq!(tags.json()["name"], "k8s/mirror/a/b");
+
+        let layer = Digest::of(b"l");
+        let mount = async |from: &str| {
+            let query = format!("?mount={layer}&from={from}");
+            let path = format!("/v2/k8s/mirror/new/blobs/uploads/{query}");
+            peer.send("POST", &path).await.status
+        };
+        assert_eq!(mount("a/b").await, 202);
+        assert_eq!(mount("k8s/mirror/a/b").await, 201);
+        for (method, path) in [
+            ("GET", "/v2/a/b/tags/list"),
+            ("GET", "/v2/k8s/mirror/manifests/t"),
+            ("GET", "/v2/k8s/mirrora/b/manifests/t"),
+            ("POST", "/v2/a/b/blobs/uploads/"),
+            ("PUT", "/v2/k8s/other/manifests/t"),
+            ("DELETE", "/v2/c/manifests/t"),
+        ] {
+            let answer = peer.send(method, path).await;
+            assert_eq!(answer.refusal(), refused(404, "NAME_UNKNOWN"), "{path}");
+        }
+        let lines = lines.first(1).await;
+        assert_eq!(lines[0].repository.as_deref(), Some("k8s/mirror/a/b"));
+    }
+}

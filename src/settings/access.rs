@@ -8,7 +8,7 @@ use super::credentials::credential_files;
 use super::source_mirror::source_mirrors;
 use super::{Environment, SettingsError};
 use crate::cli::{AccessArgs, SourceAccessArgs};
-use crate::registry::{Options, Proxies, Side};
+use crate::registry::{ClientCertificate, Options, Proxies, Side};
 
 /// Resolved `--authfile`, `--ca-file`, `--source-mirror` and their kin.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ impl Access {
         let AccessArgs {
             authfile,
             ca_file,
+            client_cert,
+            client_key,
             plain_http,
             insecure_skip_tls_verify,
             jobs,
@@ -38,8 +40,15 @@ impl Access {
         for path in ca_file {
             readable("--ca-file", path)?;
         }
-        if let Some(path) = authfile {
-            readable("--authfile", path)?;
+        let named = [
+            ("--authfile", authfile),
+            ("--client-cert", client_cert),
+            ("--client-key", client_key),
+        ];
+        for (flag, path) in named {
+            if let Some(path) = path {
+                readable(flag, path)?;
+            }
         }
         let credentials = credential_files(authfile.as_deref(), environment);
         let source_mirrors = source_mirrors(source_mirror)?;
@@ -61,6 +70,10 @@ impl Access {
         };
         let target = Options {
             side: Side::Target,
+            client_certificate: client_cert.clone().map(|certificate| ClientCertificate {
+                certificate,
+                key: client_key.clone(),
+            }),
             plain_http: *plain_http,
             insecure_skip_tls_verify: *insecure_skip_tls_verify,
             ..common
@@ -160,6 +173,29 @@ mod tests {
         assert!(access.source.insecure_skip_tls_verify);
         assert_eq!(access.source.source_mirrors.len(), 1);
         assert!(access.target.source_mirrors.is_empty());
+    }
+
+    #[test]
+    fn a_client_certificate_is_for_targets_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        let (cert, key) = (folder.join("c.pem"), folder.join("k.pem"));
+        for path in [&cert, &key] {
+            std::fs::write(path, "").expect("written");
+        }
+        let flags = ["--client-cert", cert.as_str(), "--client-key", key.as_str()];
+        let access = resolve(&flags, &["docker.io=x.io"], &[]).expect("settings");
+        assert_eq!(access.source.client_certificate, None);
+        let certificate = access.target.client_certificate.expect("it");
+        assert_eq!(certificate.key, Some(key));
+        let error = resolve(&["--client-cert", "/nonexistent/c.pem"], &[], &[]);
+        let error = error.expect_err("missing").to_string();
+        assert!(
+            error.starts_with("--client-cert /nonexistent/c.pem: "),
+            "{error}"
+        );
+        let lone = Line::try_parse_from(["airbuoy", "--client-key", "k.pem"]);
+        assert!(lone.is_err_and(|e| e.to_string().contains("--client-cert")));
     }
 
     #[test]

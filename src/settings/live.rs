@@ -80,6 +80,8 @@ pub fn live_source(
     let access = AccessArgs {
         authfile: authfile.clone(),
         ca_file: ca_file.clone(),
+        client_cert: None,
+        client_key: None,
         plain_http: false,
         insecure_skip_tls_verify: false,
         // One blob after the other.

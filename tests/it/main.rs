@@ -8,6 +8,8 @@ mod broken_folders;
 mod catalogue;
 #[cfg(feature = "cluster")]
 mod certify;
+mod chunks;
+mod client_certificates;
 mod clients;
 #[cfg(feature = "cluster")]
 mod cluster;

@@ -6,42 +6,45 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::content::{self, Content, OCI_LAYOUT};
+use super::content::Content;
+use super::directory_names;
 use super::feed::Feed;
 use super::laid::Taken;
 use super::medium::Medium;
-use super::options::{Finished, WriteOptions};
-use crate::bundle::disk::{Disk, DiskFile, folder_of, read_small, replace};
+use super::options::WriteOptions;
+use crate::bundle::BundleError;
+use crate::bundle::disk::{Disk, DiskFile, folder_of, read_small};
 use crate::bundle::index::{self, Entry, INDEX_LIMIT};
 use crate::bundle::lock::Lock;
-use crate::bundle::record::{External, RECORD_LIMIT, Record};
+use crate::bundle::record::{RECORD_LIMIT, Record};
 use crate::bundle::tar_map::blob_path;
-use crate::bundle::{BundleError, bundle_reference};
 use crate::content::{Begun, Code, Failure, Held, Plan, Retry};
 use crate::oci::{Descriptor, Digest, Hasher, RawManifest, Reference};
 
 /// Writes a directory.
 pub(super) struct DirectoryWriter {
-    disk: Arc<dyn Disk>,
-    path: Utf8PathBuf,
-    options: WriteOptions,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) path: Utf8PathBuf,
+    pub(super) options: WriteOptions,
     /// The names and the record that are there.
-    entries: Vec<Entry>,
-    record: Option<Record>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) record: Option<Record>,
     external: HashSet<Digest>,
     state: Mutex<State>,
     _lock: Lock,
 }
 
 #[derive(Default)]
-struct State {
-    plan: Plan,
+pub(super) struct State {
+    pub(super) plan: Plan,
     /// Blobs and manifests that were hashed in this run and lie under their names.
-    whole: HashMap<Digest, u64>,
+    pub(super) whole: HashMap<Digest, u64>,
     /// Why nothing more can be written.
-    broken: Option<Failure>,
+    pub(super) broken: Option<Failure>,
+    /// Blobs with an open upload.
+    busy: HashSet<Digest>,
     /// Folders with names that may not be on the disk yet.
-    folders: BTreeSet<Utf8PathBuf>,
+    pub(super) folders: BTreeSet<Utf8PathBuf>,
 }
 
 /// A blob on its way into the directory.
@@ -58,7 +61,7 @@ impl DirectoryWriter {
         options: WriteOptions,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, BundleError> {
-        refuse_strangers(&*disk, path)?;
+        directory_names::refuse_strangers(&*disk, path)?;
         let own = path.join(".airbuoy");
         for folder in [own.join("partial"), path.join("blobs/sha256")] {
             disk.create_dir_all(&folder)
@@ -91,11 +94,11 @@ impl DirectoryWriter {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn io<'a>(
+    pub(super) fn io<'a>(
         path: &'a Utf8Path,
         action: &'static str,
     ) -> impl FnOnce(std::io::Error) -> BundleError + 'a {
@@ -255,24 +258,30 @@ impl DirectoryWriter {
         if self.external.contains(&blob.digest) {
             return Ok(Begun::Mounted);
         }
-        let upload = |from| DirectoryUpload {
-            writer: self.clone(),
-            digest: blob.digest.clone(),
-            size: blob.size,
-            from,
-        };
         Ok(match self.take(&blob.digest, blob.size)? {
             Taken::Whole => Begun::Mounted,
-            Taken::Part(held) if held.bytes == 0 => Begun::Upload(upload(0)),
-            Taken::Part(held) => Begun::Partial(upload(held.bytes), held),
+            Taken::Part(held) if held.bytes == 0 => Begun::Upload(self.upload(blob, 0)?),
+            Taken::Part(held) => Begun::Partial(self.upload(blob, held.bytes)?, held),
+        })
+    }
+
+    fn upload(self: &Arc<Self>, blob: &Descriptor, from: u64) -> Result<DirectoryUpload, Failure> {
+        let digest = blob.digest.clone();
+        if !self.state().busy.insert(digest.clone()) {
+            return Err(super::writer::busy(self.path.as_str(), &digest));
+        }
+        Ok(DirectoryUpload {
+            writer: self.clone(),
+            digest,
+            size: blob.size,
+            from,
         })
     }
 
     /// Writes a manifest as the blob that it is in a layout.
     pub(super) fn put_manifest(&self, manifest: &RawManifest) -> Result<(), Failure> {
-        self.broken()?;
         let (digest, bytes) = (manifest.digest(), manifest.bytes());
-        if self.state().whole.contains_key(digest) {
+        if let Taken::Whole = self.take(digest, bytes.len() as u64)? {
             return Ok(());
         }
         let write = || {
@@ -285,89 +294,11 @@ impl DirectoryWriter {
         };
         write().map_err(|error| self.fail(error))
     }
+}
 
-    /// Writes the names of `done` and the record, when all that they need is on the disk.
-    pub(super) fn finish(&self, done: &[Reference]) -> Result<Finished, BundleError> {
-        let plan = std::mem::take(&mut self.state().plan);
-        let content = Content::of(&plan, &self.options, Some(done));
-        self.sound(&content)?;
-        let folders = std::mem::take(&mut self.state().folders);
-        for folder in folders.iter().chain([&self.path.join("blobs")]) {
-            self.sync_dir(folder)?;
-        }
-
-        let mut entries = self.entries.clone();
-        entries.retain(|old| content.entries.iter().all(|new| !same_name(old, new)));
-        entries.extend(content.entries);
-        let named = done.iter().filter_map(|name| {
-            let is = |entry: &&Entry| entry.reference().as_ref() == Some(name);
-            entries.iter().find(is).cloned()
-        });
-        let named: Vec<Entry> = named.collect();
-        let newer = content::record(&self.options, &named, &content.external);
-        let mut record = match self.record.clone() {
-            Some(mut record) => {
-                record.merge(newer);
-                record
-            }
-            None => newer,
-        };
-        let carried = |external: &External| self.state().whole.contains_key(&external.digest);
-        record.external.retain(|external| !carried(external));
-        self.put("oci-layout", OCI_LAYOUT)?;
-        self.put("airbuoy.json", &record.to_bytes())?;
-        self.put("index.json", &index::to_bytes(&entries))?;
-        self.sync_dir(&self.path)?;
-
-        if plan.roots.iter().all(|(name, _)| done.contains(name)) {
-            self.clear_partial();
-        }
-        Ok(Finished {
-            files: vec![self.path.clone()],
-            bytes: self.state().whole.values().sum(),
-        })
-    }
-
-    fn sound(&self, content: &Content) -> Result<(), BundleError> {
-        let state = self.state();
-        if let Some(failure) = &state.broken {
-            return Err(BundleError::Structure {
-                bundle: self.path.clone(),
-                reason: format!("it could not be written: {failure}"),
-                hint: failure.hint_text().map(str::to_owned),
-            });
-        }
-        let mut needed = content.manifests.keys().chain(content.blobs.keys());
-        match needed.find(|digest| !state.whole.contains_key(*digest)) {
-            None => Ok(()),
-            Some(digest) => Err(BundleError::Missing {
-                bundle: self.path.clone(),
-                digest: digest.clone(),
-            }),
-        }
-    }
-
-    /// Replaces a small file, unless it says the same already.
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), BundleError> {
-        let path = self.path.join(name);
-        if let Ok(Some(there)) = read_small(&*self.disk, &path, bytes.len())
-            && there == bytes
-        {
-            return Ok(());
-        }
-        replace(&*self.disk, &path, bytes).map_err(Self::io(&path, "write"))
-    }
-
-    fn sync_dir(&self, folder: &Utf8Path) -> Result<(), BundleError> {
-        self.disk.sync_dir(folder).map_err(Self::io(folder, "sync"))
-    }
-
-    /// Beginnings of blobs that nothing needs any more.
-    fn clear_partial(&self) {
-        let folder = self.path.join(".airbuoy/partial");
-        for name in self.disk.list(&folder).unwrap_or_default() {
-            let _ = self.disk.remove(&folder.join(name));
-        }
+impl Drop for DirectoryUpload {
+    fn drop(&mut self) {
+        self.writer.state().busy.remove(&self.digest);
     }
 }
 
@@ -406,47 +337,8 @@ impl DirectoryUpload {
         let message = format!("the blob ended after {at} of {} bytes", self.size);
         Err(
             Failure::new(Code::Interrupted, writer.path.as_str(), message)
-                .about(&self.digest.into())
+                .about(&self.digest.clone().into())
                 .retry(Retry::Backoff),
         )
     }
-}
-
-/// Files of someone else are not to be mixed with a bundle's.
-fn refuse_strangers(disk: &dyn Disk, path: &Utf8Path) -> Result<(), BundleError> {
-    let refuse = |reason: &str, hint: &str| {
-        Err(BundleError::Structure {
-            bundle: path.to_owned(),
-            reason: reason.to_owned(),
-            hint: Some(hint.to_owned()),
-        })
-    };
-    let size = disk.size(path);
-    if size
-        .map_err(|e| BundleError::io(path, "look at", e))?
-        .is_some()
-    {
-        return refuse(
-            "it is a file, and not named NAME.tar",
-            "a bundle is a directory, or one file NAME.tar",
-        );
-    }
-    let names = disk.list(path);
-    let names = names.map_err(|e| BundleError::io(path, "list", e))?;
-    let known = |name: &String| [".airbuoy", "oci-layout", "index.json"].contains(&name.as_str());
-    if names.is_empty() || names.iter().any(known) {
-        return Ok(());
-    }
-    refuse(
-        "the directory is not empty and is no image layout",
-        "name a new directory, or NAME.tar for one file",
-    )
-}
-
-fn same_name(a: &Entry, b: &Entry) -> bool {
-    let reference = |entry: &Entry| {
-        let digest = &entry.descriptor.digest;
-        bundle_reference(&entry.repository, entry.tag.as_deref(), digest)
-    };
-    reference(a) == reference(b)
 }

@@ -110,14 +110,14 @@ mod tests {
         (sizes, done)
     }
 
-    fn chunk(size: usize) -> Result<Bytes, Failure> {
-        Ok(Bytes::from(vec![7; size]))
+    fn chunk(size: usize) -> Bytes {
+        Bytes::from(vec![7; size])
     }
 
     #[tokio::test]
     async fn small_chunks_are_written_together_and_large_ones_as_they_are() {
-        let mut chunks: Vec<_> = (0..33).map(|_| chunk(16 * 1024)).collect();
-        chunks.push(chunk(BATCH * 2));
+        let mut chunks: Vec<_> = (0..33).map(|_| Ok(chunk(16 * 1024))).collect();
+        chunks.push(Ok(chunk(BATCH * 2)));
         let (sizes, done) = sizes(chunks).await;
         done.expect("all of it");
         // The large one falls behind a small one and goes with it.
@@ -127,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_before_an_error_is_seen_before_it() {
         let error = Failure::new(Code::Interrupted, "h", "reset");
-        let (sizes, done) = sizes(vec![chunk(10), chunk(5), Err(error)]).await;
+        let (sizes, done) = sizes(vec![Ok(chunk(10)), Ok(chunk(5)), Err(error)]).await;
         assert_eq!(sizes, [15]);
         assert_eq!(done.expect_err("it ended early").code(), Code::Interrupted);
     }

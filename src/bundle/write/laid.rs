@@ -194,10 +194,10 @@ impl Laid {
     pub(super) fn open(self: &Arc<Self>, index: usize, from: u64) -> Result<TarUpload, Failure> {
         let mut blobs = self.blobs();
         if std::mem::replace(&mut blobs[index].busy, true) {
-            let digest = self.map.slots()[index].digest.clone();
-            let message = "the blob is being written already";
-            let failure = Failure::new(Code::Local, "bundle", message);
-            return Err(failure.about(&digest.into()).retry(Retry::Backoff));
+            return Err(super::writer::busy(
+                "bundle",
+                &self.map.slots()[index].digest,
+            ));
         }
         drop(blobs);
         let laid = self.clone();

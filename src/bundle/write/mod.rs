@@ -3,6 +3,7 @@
 
 mod content;
 mod directory;
+mod directory_names;
 mod feed;
 mod hold;
 mod laid;
@@ -10,6 +11,10 @@ mod medium;
 mod names;
 mod older;
 mod options;
+#[cfg(test)]
+mod order_tests;
+#[cfg(test)]
+mod recording;
 mod state;
 mod syncer;
 mod tar;
@@ -18,6 +23,8 @@ mod tar_commit;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble_tests;
 mod writer;
 
 pub(super) use content::OCI_LAYOUT;

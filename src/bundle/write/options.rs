@@ -21,6 +21,6 @@ pub struct WriteOptions {
 pub struct Finished {
     /// Its files, or its directory.
     pub files: Vec<Utf8PathBuf>,
-    /// Their bytes; of a directory, those of what it names.
+    /// Their bytes; of a directory, those of the content that was brought or looked at.
     pub bytes: u64,
 }

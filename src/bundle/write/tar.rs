@@ -89,7 +89,10 @@ impl TarWriter {
         let content = Content::of(plan, &self.options, None);
         let map = self.map(&content);
         let work = match self.unchanged(&map)? {
-            Some(finished) => Work::Done(finished),
+            Some(finished) => {
+                tar_commit::sweep(&*self.disk, &self.path)?;
+                Work::Done(finished)
+            }
             None => self.begin(map)?,
         };
         *session = Some(Session {
@@ -208,6 +211,10 @@ impl TarWriter {
             Some((&slot.digest, *bytes))
         });
         let journal = Journal::begin(&*self.disk, &names::state(&self.path), &head, known)?;
+        // Bytes are not durable while the name of their file is not.
+        let folder = folder_of(&self.path);
+        let synced = self.disk.sync_dir(folder);
+        synced.map_err(|e| BundleError::io(folder, "sync", e))?;
         let lock = self.lock.clone();
         Ok(Laid::new(map, medium, journal, durable, salvage, lock))
     }

@@ -34,12 +34,8 @@ pub(super) fn commit(
     }
     let total = laid.map.total();
     let whole = names::whole(path, total, split)?;
-    publish(
-        disk,
-        path,
-        &whole,
-        split.map(|split| Volumes::cut(path, total, split)),
-    )?;
+    let list = split.map(|split| Volumes::cut(path, total, split));
+    publish(disk, path, &whole, list.as_ref())?;
     Ok(writer.finished(&whole, total))
 }
 
@@ -54,7 +50,7 @@ pub(super) fn recover(disk: &dyn Disk, path: &Utf8Path) -> Result<(), BundleErro
     let (total, split) = (state.head.total, state.head.split);
     let whole = names::whole(path, total, split)?;
     let list = split.map(|split| Volumes::cut(path, total, split));
-    publish(disk, path, &whole, list)
+    publish(disk, path, &whole, list.as_ref())
 }
 
 /// Renames the partial files, writes the list of volumes last, and removes what they replace.
@@ -62,7 +58,7 @@ fn publish(
     disk: &dyn Disk,
     path: &Utf8Path,
     whole: &[Part],
-    list: Option<Volumes>,
+    list: Option<&Volumes>,
 ) -> Result<(), BundleError> {
     let folder = folder_of(path);
     let sync = || {
@@ -87,7 +83,7 @@ fn publish(
         }
     }
     sync()?;
-    if let Some(list) = &list {
+    if let Some(list) = list {
         replace(disk, &listed, &list.to_bytes())
             .map_err(|e| BundleError::io(&listed, "write", e))?;
         sync()?;
@@ -166,6 +162,14 @@ fn remove_set_aside(disk: &dyn Disk, path: &Utf8Path) -> Result<(), BundleError>
         }
     }
     remove(disk, &state_path)
+}
+
+/// Removes what runs have left beside a bundle that is as it should be.
+pub(super) fn sweep(disk: &dyn Disk, path: &Utf8Path) -> Result<(), BundleError> {
+    if let Some(state) = State::read(disk, &names::state(path)) {
+        discard(disk, path, state.head.total, state.head.split);
+    }
+    remove_set_aside(disk, path)
 }
 
 /// Removes files under way that hold nothing.

@@ -13,7 +13,8 @@ use super::tar::TarWriter;
 use crate::bundle::BundleError;
 use crate::bundle::disk::Disk;
 use crate::bundle::lock::{Lock, NoLock};
-use crate::content::{Begun, BlobStream, Failure, Plan, Target};
+use crate::bundle::volumes::tar_path;
+use crate::content::{Begun, BlobStream, Code, Failure, Plan, Retry, Target};
 use crate::oci::{Descriptor, Digest, RawManifest, Reference, Repository};
 
 /// How often a tar under way is synced: what a killed run loses at most, against the price of
@@ -77,6 +78,13 @@ impl Writer {
             return refuse(
                 "compressed bundles are not written: the layers inside are compressed already",
                 "name it NAME.tar",
+            );
+        }
+        let tar = tar_path(path);
+        if tar != path {
+            return refuse(
+                "it is a part of a bundle",
+                &format!("name the bundle: {tar}"),
             );
         }
         let is_tar = path.extension() == Some("tar");
@@ -212,6 +220,13 @@ pub(super) fn locked(bundle: &Utf8Path, taken: Result<Lock, NoLock>) -> Result<L
         },
         NoLock::Io(source) => BundleError::io(bundle, "lock", source),
     })
+}
+
+/// Two uploads of one blob would write into each other.
+pub(super) fn busy(bundle: &str, digest: &Digest) -> Failure {
+    Failure::new(Code::Local, bundle, "the blob is being written already")
+        .about(&digest.into())
+        .retry(Retry::Backoff)
 }
 
 /// Fails when the disk of `folder` takes fewer than `needed` bytes.

@@ -1,6 +1,9 @@
 //! The client against a scripted server on loopback: one behaviour of real registries a test.
 
 mod auth;
+mod chunked;
+mod chunks;
+mod identity;
 mod reading;
 mod server;
 mod waiting;

@@ -6,6 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::server::WebPkiClientVerifier;
+
 /// A request as it came.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Request {
@@ -49,6 +52,8 @@ enum Ending {
     Cut(usize),
     /// Nothing follows after this many bytes of the body.
     Stall(usize),
+    /// The connection ends instead of an answer.
+    Silent,
 }
 
 impl Reply {
@@ -58,6 +63,14 @@ impl Reply {
             headers: Vec::new(),
             body: Vec::new(),
             ending: Ending::Whole,
+        }
+    }
+
+    /// No answer: the connection ends.
+    pub(super) fn silent() -> Self {
+        Self {
+            ending: Ending::Silent,
+            ..Self::new(0)
         }
     }
 
@@ -110,15 +123,42 @@ impl Server {
     pub(super) fn start_tls(
         script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> (Self, String) {
+        Self::tls(None, script)
+    }
+
+    /// The same, for clients alone that show a certificate which `client` issued.
+    pub(super) fn start_mutual(
+        client: CertificateDer<'static>,
+        script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> (Self, String) {
+        Self::tls(Some(client), script)
+    }
+
+    fn tls(
+        client: Option<CertificateDer<'static>>,
+        script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> (Self, String) {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
         let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
             .expect("a key");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
+            .expect("versions");
+        let builder = match client {
+            None => builder.with_no_client_auth(),
+            Some(issuer) => {
+                let mut roots = rustls::RootCertStore::empty();
+                roots.add(issuer).expect("a certificate");
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                        .build()
+                        .expect("a verifier");
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let config = builder
             .with_single_cert(vec![made.cert.der().clone()], key)
             .expect("a configuration");
         let server = Self::listen(Some(Arc::new(config)), |_| None, script);
@@ -194,10 +234,13 @@ where
         let method = request.method.clone();
         let reply = script(&request);
         log.lock().expect("no panic").push(request);
+        if reply.ending == Ending::Silent {
+            return Ok(());
+        }
         answer(stream.get_mut(), &reply, &method)?;
         match reply.ending {
             Ending::Whole => {}
-            Ending::Cut(_) => return Ok(()),
+            Ending::Cut(_) | Ending::Silent => return Ok(()),
             Ending::Stall(_) => std::thread::sleep(Duration::from_mins(1)),
         }
     }
@@ -278,7 +321,7 @@ fn answer(stream: &mut impl Write, reply: &Reply, method: &str) -> std::io::Resu
     head.push_str("\r\n");
     stream.write_all(head.as_bytes())?;
     let end = match reply.ending {
-        Ending::Whole => reply.body.len(),
+        Ending::Whole | Ending::Silent => reply.body.len(),
         Ending::Cut(end) | Ending::Stall(end) => end,
     };
     if method != "HEAD" {

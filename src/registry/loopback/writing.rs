@@ -6,11 +6,11 @@ use crate::registry::Upload;
 
 use super::*;
 
-fn repository(server: &Server, name: &str) -> Repository {
+pub(super) fn repository(server: &Server, name: &str) -> Repository {
     reference(server, name).repository().clone()
 }
 
-async fn begin(
+pub(super) async fn begin(
     registry: &Registry,
     server: &Server,
     name: &str,
@@ -24,7 +24,11 @@ async fn begin(
 }
 
 /// Opens an upload and sends `content`.
-async fn send(registry: &Registry, server: &Server, content: &[u8]) -> Result<(), Failure> {
+pub(super) async fn send(
+    registry: &Registry,
+    server: &Server,
+    content: &[u8],
+) -> Result<(), Failure> {
     let Begun::Upload(upload) = begin(registry, server, "a", content, None).await? else {
         panic!("mounted without being asked")
     };

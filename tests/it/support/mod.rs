@@ -16,6 +16,8 @@ pub(crate) mod faulty;
 pub(crate) mod http;
 pub(crate) mod images;
 pub(crate) mod layer;
+pub(crate) mod limited;
+pub(crate) mod mutual;
 pub(crate) mod note;
 pub(crate) mod peers;
 pub(crate) mod push;

@@ -7,6 +7,7 @@ mod serve;
 mod tokens;
 mod uploads;
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use super::content::Content;
 pub(crate) use rules::{Fault, Rule};
 use tokens::Tokens;
+use uploads::Session;
 
 /// One request and what became of it.
 #[derive(Debug, Clone)]
@@ -25,7 +27,7 @@ pub(crate) struct Recorded {
     pub(crate) target: String,
     /// The scheme of the `Authorization` header: `Basic` or `Bearer`.
     pub(crate) authorization: Option<String>,
-    /// The `Range` header.
+    /// The `Range` header, or `Content-Range`.
     pub(crate) range: Option<String>,
     /// When its head had arrived.
     pub(crate) at: Instant,
@@ -57,6 +59,8 @@ pub(crate) struct Shared {
     tokens: Mutex<Option<Tokens>>,
     /// Uploads opened so far.
     uploads: AtomicU64,
+    /// What came for uploads in chunks, by the upload's path.
+    sessions: Mutex<BTreeMap<String, Session>>,
     /// Bytes a second of each blob answer; 0 for no limit.
     pace: AtomicU64,
     /// Requests that are not recorded to their end yet.
@@ -81,6 +85,7 @@ impl Faulty {
             log: Mutex::default(),
             tokens: Mutex::default(),
             uploads: AtomicU64::new(0),
+            sessions: Mutex::default(),
             pace: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
             keeps: AtomicBool::new(true),

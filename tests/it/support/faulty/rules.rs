@@ -19,6 +19,12 @@ pub(crate) enum Fault {
     AnswerEarly(u16),
     /// The request's body is read up to this many bytes, then the connection is closed.
     CutRequest(u64),
+    /// A chunk is taken up to this many bytes, which stay, then the connection is closed.
+    CutChunk(u64),
+    /// 413 for bodies of more than this many bytes, before they are read.
+    Limit(u64),
+    /// An upload is opened with `OCI-Chunk-Min-Length`.
+    LeastChunk(u64),
     /// `Docker-Content-Digest` is left out.
     HideDigest,
     /// `Range` is not obeyed: 200 with everything.

@@ -83,7 +83,7 @@ fn record(shared: &Shared, head: &Head) -> usize {
         method: head.word(0).to_owned(),
         target: head.word(1).to_owned(),
         authorization: head.get("authorization").map(scheme),
-        range: head.get("range").map(str::to_owned),
+        range: (head.get("range").or_else(|| head.get("content-range"))).map(str::to_owned),
         at: Instant::now(),
         status: 0,
         bytes: 0,
@@ -103,15 +103,15 @@ fn handle(request: &mut Request, out: &mut TcpStream, shared: &Shared) -> io::Re
     match &fault {
         Some(Fault::Reset) => return Ok(ended(0, 0)),
         Some(Fault::AnswerEarly(status)) => {
-            let answer = Answer::new(*status).with("Connection", "close");
-            answer.send(out, request.method)?;
-            // As a proxy does: go on reading for a moment, so that the answer is not lost in a
-            // reset.
-            out.shutdown(std::net::Shutdown::Write)?;
-            let stream = request.reader.get_mut();
-            stream.set_read_timeout(Some(Duration::from_millis(300)))?;
-            let _ = io::copy(&mut stream.take(4 << 20), &mut io::sink());
+            answer_early(request, out, *status)?;
             return Ok(ended(*status, 0));
+        }
+        Some(Fault::Limit(limit)) => {
+            let length = request.head.get("content-length");
+            if length.and_then(|l| l.parse().ok()).unwrap_or(0) > *limit {
+                answer_early(request, out, 413)?;
+                return Ok(ended(413, 0));
+            }
         }
         Some(Fault::CutRequest(limit)) => {
             let mut length = 0;
@@ -141,6 +141,18 @@ fn handle(request: &mut Request, out: &mut TcpStream, shared: &Shared) -> io::Re
         }
         _ => route(request, out, fault.as_ref(), shared),
     }
+}
+
+/// Answers before the request's body is read and goes on reading for a moment, as a proxy does, so
+/// that the answer is not lost in a reset.
+fn answer_early(request: &mut Request, out: &mut TcpStream, status: u16) -> io::Result<()> {
+    let answer = Answer::new(status).with("Connection", "close");
+    answer.send(out, request.method)?;
+    out.shutdown(std::net::Shutdown::Write)?;
+    let stream = request.reader.get_mut();
+    stream.set_read_timeout(Some(Duration::from_millis(300)))?;
+    let _ = io::copy(&mut stream.take(4 << 20), &mut io::sink());
+    Ok(())
 }
 
 /// Reads what is left of the request and answers it.
@@ -189,7 +201,9 @@ fn route(
         ("GET" | "HEAD", Some((repository, "manifests", reference))) => {
             manifest(repository, reference, fault, shared)
         }
-        ("GET" | "HEAD", Some((repository, "blobs", digest))) => {
+        ("GET" | "HEAD", Some((repository, "blobs", digest)))
+            if !digest.starts_with("uploads/") =>
+        {
             let found = {
                 let content = lock(&shared.content);
                 let holder = content.repositories.get(repository);

@@ -32,6 +32,23 @@ pub(super) fn write(
             bytes = taken;
             answer
         }
+        "PATCH" if upload => {
+            let (taken, answer) = chunk(request, fault, shared)?;
+            bytes = taken;
+            let Some(answer) = answer else {
+                return Ok(Outcome {
+                    status: 0,
+                    bytes,
+                    keep_alive: false,
+                });
+            };
+            answer
+        }
+        "GET" if upload => {
+            request.drain()?;
+            let sessions = lock(&shared.sessions);
+            state(request, 204, sessions.get(path(request)))
+        }
         "DELETE" if upload => {
             request.drain()?;
             Answer::new(204)
@@ -73,21 +90,90 @@ fn open(request: &Request, repository: &str, fault: Option<&Fault>, shared: &Sha
         Some(Fault::RelativeLocation) => path,
         _ => format!("http://{}{path}", shared.address),
     };
-    Answer::new(202).with("Location", location)
+    let answer = Answer::new(202).with("Location", location);
+    match fault {
+        Some(Fault::LeastChunk(least)) => answer.with("OCI-Chunk-Min-Length", least.to_string()),
+        _ => answer,
+    }
 }
 
-/// Takes a whole blob in one PUT.
+/// What came of a blob so far.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    hasher: sha2::Sha256,
+    length: u64,
+    body: Vec<u8>,
+}
+
+impl Session {
+    /// Takes the request's body in, but no more than `limit` bytes of it; how many they were.
+    fn read(&mut self, request: &mut Request, limit: u64, keeps: bool) -> io::Result<u64> {
+        let mut taken = 0;
+        http::read_body(request.reader, request.head, |piece| {
+            let room = usize::try_from(limit - taken).unwrap_or(usize::MAX);
+            let piece = &piece[..piece.len().min(room)];
+            self.hasher.update(piece);
+            if keeps {
+                self.body.extend_from_slice(piece);
+            }
+            taken += piece.len() as u64;
+            self.length += piece.len() as u64;
+            taken < limit
+        })?;
+        Ok(taken)
+    }
+}
+
+/// The upload's path: its identity.
+fn path<'a>(request: &Request<'a>) -> &'a str {
+    request.target.split('?').next().unwrap_or_default()
+}
+
+/// How far an upload is.
+fn state(request: &Request, status: u16, session: Option<&Session>) -> Answer {
+    let length = session.map_or(0, |session| session.length);
+    let location = format!("{}?state=a%2Bb&at={length}", path(request));
+    let answer = Answer::new(status).with("Location", location);
+    match length {
+        0 => answer,
+        length => answer.with("Range", format!("0-{}", length - 1)),
+    }
+}
+
+/// Takes a chunk that goes on where the last one ended; no answer when it was cut.
+fn chunk(
+    request: &mut Request,
+    fault: Option<&Fault>,
+    shared: &Shared,
+) -> io::Result<(u64, Option<Answer>)> {
+    let keeps = shared.keeps.load(Ordering::Relaxed);
+    let name = path(request).to_owned();
+    let mut session = lock(&shared.sessions).remove(&name).unwrap_or_default();
+    let range = request.head.get("content-range").unwrap_or_default();
+    let start = range.split('-').next().and_then(|start| start.parse().ok());
+    let (taken, answer) = if start != Some(session.length) {
+        (request.drain()?, Some(state(request, 416, Some(&session))))
+    } else if let Some(Fault::CutChunk(limit)) = fault {
+        (session.read(request, *limit, keeps)?, None)
+    } else {
+        let taken = session.read(request, u64::MAX, keeps)?;
+        (taken, Some(state(request, 202, Some(&session))))
+    };
+    lock(&shared.sessions).insert(name, session);
+    Ok((taken, answer))
+}
+
+/// Takes a whole blob in one PUT, or what is left of one.
 fn take(request: &mut Request, repository: &str, shared: &Shared) -> io::Result<(u64, Answer)> {
     let keeps = shared.keeps.load(Ordering::Relaxed);
-    let (mut hasher, mut length, mut body) = (sha2::Sha256::new(), 0, Vec::new());
-    http::read_body(request.reader, request.head, |piece| {
-        hasher.update(piece);
-        length += piece.len() as u64;
-        if keeps {
-            body.extend_from_slice(piece);
-        }
-        true
-    })?;
+    let session = lock(&shared.sessions).remove(path(request));
+    let mut session = session.unwrap_or_default();
+    let length = session.read(request, u64::MAX, keeps)?;
+    let Session {
+        hasher,
+        length: whole,
+        body,
+    } = session;
     let actual = content::hex(&hasher.finalize());
     if request.query("digest").as_ref() != Some(&actual) {
         return Ok((length, Answer::error(400, "DIGEST_INVALID")));
@@ -95,7 +181,7 @@ fn take(request: &mut Request, repository: &str, shared: &Shared) -> io::Result<
     let body = if keeps {
         Body::from(body.as_slice())
     } else {
-        Body::of_zeros(length)
+        Body::of_zeros(whole)
     };
     let mut content = lock(&shared.content);
     content.blobs.insert(actual.clone(), body);
