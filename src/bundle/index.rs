@@ -12,7 +12,7 @@ use crate::oci::{Descriptor, Digest, Reference, is_repository, is_tag, media_typ
 pub const BUNDLE_HOST: &str = "bundle.invalid";
 
 /// The largest `index.json` that is read: two hundred thousand entries.
-pub const INDEX_LIMIT: u64 = 64 << 20;
+pub(super) const INDEX_LIMIT: u64 = 64 << 20;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME: &str = "io.containerd.image.name";

@@ -27,20 +27,29 @@ pub(super) enum NoLock {
 impl Lock {
     /// The lock of a folder: its file stays.
     pub(super) fn lasting(path: &Utf8Path) -> Result<Self, NoLock> {
-        Self::take(path, false)
+        Self::take(path, false, File::try_lock)
+    }
+
+    /// As [`lasting`](Self::lasting), together with others who only read.
+    pub(super) fn shared(path: &Utf8Path) -> Result<Self, NoLock> {
+        Self::take(path, false, File::try_lock_shared)
     }
 
     /// The lock of a file: it lies beside it and goes with the writer.
     pub(super) fn passing(path: &Utf8Path) -> Result<Self, NoLock> {
-        Self::take(path, true)
+        Self::take(path, true, File::try_lock)
     }
 
-    fn take(path: &Utf8Path, passing: bool) -> Result<Self, NoLock> {
+    fn take(
+        path: &Utf8Path,
+        passing: bool,
+        lock: fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Self, NoLock> {
         loop {
             let mut options = File::options();
             options.read(true).write(true).create(true).truncate(false);
             let file = options.open(path).map_err(NoLock::Io)?;
-            match file.try_lock() {
+            match lock(&file) {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(NoLock::Taken),
                 Err(TryLockError::Error(error)) => return Err(NoLock::Io(error)),

@@ -27,7 +27,7 @@ pub use error::BundleError;
 pub use index::{BUNDLE_HOST, Entry, bundle_reference};
 pub use inventory::{Base, inventory_text};
 pub use read::{
-    Bundle, Contents, Fault, FaultKind, ImageContents, Place, Region, Repaired, Totals,
+    Bundle, Contents, Fault, FaultKind, ImageContents, Place, Region, Repaired, Shared, Totals,
     Verification,
 };
 pub use record::{External, ImageRecord, Record};
@@ -35,4 +35,4 @@ pub use remove::{Removed, remove_versions};
 pub use scan::{MEMBERS, Member, ReadAt, scan};
 pub use tar_fault::TarFault;
 pub use writable::{DirectoryStore, DirectoryUpload, FileBlob, StoreOptions};
-pub use write::{Finished, Hold, Upload, WriteOptions, Writer};
+pub use write::{Finished, Upload, WriteOptions, Writer};

@@ -8,10 +8,10 @@ use crate::kube_version::KubeVersion;
 use crate::oci::{Digest, Reference};
 
 /// The version of the format that this program writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// The largest record that is read: the lists of a hundred releases.
-pub const RECORD_LIMIT: u64 = 64 << 20;
+pub(super) const RECORD_LIMIT: u64 = 64 << 20;
 
 /// What a bundle holds and why, so that the far side needs no catalogue. It names no machine, no
 /// time and nobody: two bundles of one set are the same bytes.

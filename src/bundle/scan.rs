@@ -357,9 +357,9 @@ fn number(field: &[u8]) -> Option<u64> {
     let is_end = |byte: &u8| matches!(byte, 0 | b' ');
     let start = field.iter().take_while(|byte| **byte == b' ').count();
     let field = &field[start..];
-    let end = field.iter().position(|b| is_end(b)).unwrap_or(field.len());
+    let end = field.iter().position(is_end).unwrap_or(field.len());
     let (digits, rest) = field.split_at(end);
-    if !rest.iter().all(|b| is_end(b)) {
+    if !rest.iter().all(is_end) {
         return None;
     }
     digits.iter().try_fold(0_u64, |n, byte| match byte {

@@ -140,6 +140,7 @@ impl TarFault {
             Self::Checksum { offset }
             | Self::AfterEnd { offset }
             | Self::Extension { offset, .. } => Some(*offset),
+            Self::NoTar { .. } => Some(0),
             _ => None,
         }
     }

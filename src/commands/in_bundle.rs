@@ -30,9 +30,9 @@ pub(super) fn show_sources(rows: &mut [ImageRow]) {
 }
 
 /// Passes events on, names as they are inside the bundle.
-pub(super) struct InBundle<O>(pub(super) Arc<O>);
+pub(super) struct InBundle<O: ?Sized>(pub(super) Arc<O>);
 
-impl<O: Observer> Observer for InBundle<O> {
+impl<O: Observer + ?Sized> Observer for InBundle<O> {
     fn event(&self, event: Event) {
         self.0.event(match event {
             Event::ImageFinished {

@@ -30,6 +30,7 @@ mod pull_existing;
 mod push;
 mod rehearsal_end;
 mod rehearse;
+mod rehearse_bundle;
 mod relied;
 mod reporting;
 mod results;

@@ -23,7 +23,7 @@ use crate::event::{ImageStatus, Observer};
 use crate::oci::Reference;
 use crate::registry::Registry;
 use crate::relocate::{Relocation, TargetPrefix};
-use crate::settings::{Environment, PullSettings};
+use crate::settings::{Environment, Placement, PullSettings};
 use crate::transfer::{CopyOptions, Image, Outcome, Report, copy};
 use crate::ui::{self, Printer, Pulled};
 
@@ -55,7 +55,7 @@ pub(super) fn run(
     let existing = Existing::open(&settings.bundle)?;
     let pull = Pull {
         images: images(std::slice::from_ref(&relocation)),
-        record: record(&settings, &relocation),
+        record: record(&settings.placement, &relocation),
         external,
         existing,
         settings,
@@ -64,7 +64,7 @@ pub(super) fn run(
 }
 
 /// What the bundle will say of itself.
-fn record(settings: &PullSettings, relocation: &Relocation) -> Record {
+pub(super) fn record(placement: &Placement, relocation: &Relocation) -> Record {
     let rows = relocation.rows().iter();
     let images = rows.filter(|row| row.skipped.is_none()).filter_map(|row| {
         let target = row.target.as_ref()?;
@@ -79,9 +79,9 @@ fn record(settings: &PullSettings, relocation: &Relocation) -> Record {
             versions: row.versions.clone(),
         })
     });
-    let release = &settings.placement.release;
+    let release = &placement.release;
     Record::new(
-        settings.placement.platforms.to_string(),
+        placement.platforms.to_string(),
         images.collect(),
         release.sets.clone(),
         release.sonobuoy.clone(),

@@ -11,6 +11,7 @@ use super::interrupt::cancel_on_signal;
 use super::live_lists::read_lists;
 use super::notices::say_about;
 use super::rehearsal_end::{remove, verified};
+use super::rehearse_bundle::{Crossed, cross};
 use super::{ExitStatus, files, reporting, runtime};
 use crate::cli::RehearseArgs;
 use crate::content::MemoryStore;
@@ -75,15 +76,28 @@ async fn rehearse(settings: &RehearseSettings, printer: &Printer) -> anyhow::Res
             ..CopyOptions::default()
         },
     };
-    let copied = copying.run(progress.clone(), &cancel).await;
+    let copied = if settings.via_bundle {
+        cross(copying, settings, progress.clone(), &cancel).await
+    } else {
+        let copied = copying.run(progress.clone(), &cancel).await;
+        copied.map(|(outcome, report)| Crossed {
+            outcome,
+            report,
+            steps: Vec::new(),
+        })
+    };
     let checked = match &copied {
-        Ok((outcome, _)) if outcome.is_complete() => {
+        Ok(Crossed { outcome, .. }) if outcome.is_complete() => {
             Some(verified(&stage.options, &stage.images, settings, &cancel).await)
         }
         _ => None,
     };
     progress.finish();
-    let (outcome, mut report) = copied?;
+    let Crossed {
+        outcome,
+        mut report,
+        steps,
+    } = copied?;
     // However it went, what was written under rehearsal tags is taken away again.
     if stage.embedded.is_none() {
         remove(&stage.options, &stage.images, &outcome, printer).await?;
@@ -102,8 +116,15 @@ async fn rehearse(settings: &RehearseSettings, printer: &Printer) -> anyhow::Res
         printer,
     )?;
     printer.errors(&ui::failures(&report.images, printer.style()));
+    for step in &steps {
+        printer.say(step);
+    }
     let Some(checked) = checked else {
-        printer.say(&ui::mirrored(&report));
+        printer.say(&match (settings.via_bundle, steps.is_empty()) {
+            (false, _) => ui::mirrored(&report),
+            (true, true) => ui::pulled(&report),
+            (true, false) => ui::pushed(&report),
+        });
         return Ok(reporting::status_of_copy(&outcome));
     };
     printer.errors(&ui::failures(&checked.images, printer.style()));
@@ -113,8 +134,13 @@ async fn rehearse(settings: &RehearseSettings, printer: &Printer) -> anyhow::Res
         } else {
             ""
         };
+        let done = if settings.via_bundle {
+            "Pushed"
+        } else {
+            "Mirrored"
+        };
         printer.say(&format!(
-            "Mirrored to {place}{} in {}, verified",
+            "{done} to {place}{} in {}, verified",
             stage.target,
             ui::duration(std::time::Duration::from_secs_f64(report.seconds))
         ));

@@ -30,6 +30,8 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitStatus> {
     let settings = ServeSettings::resolve(args, environment)?;
     let bundle = open(&settings)?;
+    // A folder must not change while it is served.
+    let _shared = bundle.share()?;
     for fault in bundle.check() {
         printer.warn(&format!("{}: {fault}", bundle.path()));
     }

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::bundle_check::verify;
 use super::interrupt::cancel_on_signal;
 use super::{ExitStatus, reporting, runtime};
-use crate::bundle::{Bundle, BundleError, Fault, FaultKind, Hold, Repaired, Totals, Verification};
+use crate::bundle::{Bundle, BundleError, Fault, FaultKind, Repaired, Totals, Verification};
 use crate::content::{Code, Failure};
 use crate::event::{ImageStatus, Observer};
 use crate::registry::{Registry, Side};
@@ -126,16 +125,12 @@ async fn mend(
     mut found: Verification,
 ) -> anyhow::Result<(Result<Verification, Failure>, Mended)> {
     let path = bundle.path().to_owned();
-    let held = path.clone();
-    let _hold = tokio::task::spawn_blocking(move || Hold::take(&held))
-        .await
-        .context("cannot wait for the bundle's lock")??;
     let source = Arc::new(source.clone());
     let mut mended = Mended::default();
     for _ in 0..ROUNDS {
         let Repaired { fetched, failed } = bundle
             .repair(&found.faults, &source, &observer, cancel)
-            .await;
+            .await?;
         mended.fetched.count += fetched.count;
         mended.fetched.bytes += fetched.bytes;
         mended.failed = failed.into_iter().map(|(_, failure)| failure).collect();

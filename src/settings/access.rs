@@ -102,6 +102,8 @@ impl Access {
         let args = AccessArgs {
             authfile: authfile.clone(),
             ca_file: ca_file.clone(),
+            client_cert: None,
+            client_key: None,
             plain_http: false,
             insecure_skip_tls_verify: *insecure_skip_tls_verify,
             jobs: *jobs,

@@ -14,6 +14,8 @@ struct Words {
     moved: &'static str,
     not_twice: &'static str,
     was_there: &'static str,
+    /// Repositories share layers by mounting them; a bundle has each once anyway.
+    mounts: bool,
 }
 
 const MIRROR: Words = Words {
@@ -21,6 +23,7 @@ const MIRROR: Words = Words {
     moved: "sent",
     not_twice: "not sent twice",
     was_there: "was there",
+    mounts: true,
 };
 
 const PUSH: Words = Words {
@@ -33,6 +36,7 @@ const PULL: Words = Words {
     moved: "fetched",
     not_twice: "shared and not fetched twice",
     was_there: "kept from before",
+    mounts: false,
 };
 
 /// `Mirrored 44 images in 41 s: 4.2 GB sent, …`, or `Nothing to do: …`.
@@ -84,6 +88,7 @@ fn copied(report: &Report, words: &Words) -> String {
         moved,
         not_twice,
         was_there,
+        mounts,
     } = words;
     let mut facts = vec![format!("{} {moved}", bytes(report.bytes.transferred))];
     let known = report.bytes.transferred + report.bytes.external;
@@ -97,6 +102,7 @@ fn copied(report: &Report, words: &Words) -> String {
     let twice = report.bytes.logical.saturating_sub(report.bytes.unique);
     if twice > 0 {
         let mounted = match report.blobs.mounted {
+            _ if !mounts => String::new(),
             0 => String::new(),
             n => format!(
                 " ({} mounted)",

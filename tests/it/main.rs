@@ -16,6 +16,7 @@ mod cluster;
 mod conformance;
 mod faults;
 mod flags;
+mod foreign_layouts;
 mod kinds;
 mod layers;
 mod live;

@@ -8,9 +8,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::super::error::BundleError;
 use super::super::index::{self, Entry, INDEX_LIMIT};
 use super::super::record::{External, RECORD_LIMIT, Record};
+use super::super::tar_map::blob_path;
 use super::graph::Graph;
 use super::region::Region;
-use super::storage::{Storage, member};
+use super::storage::Storage;
 use crate::oci::{Digest, Repository};
 
 /// The largest `oci-layout` that is read; it holds a version and nothing else.
@@ -118,7 +119,7 @@ impl Bundle {
     pub fn locate(&self, digest: &Digest) -> Option<Place> {
         self.storage.size(digest)?;
         Some(Place {
-            member: member(digest),
+            member: blob_path(digest),
             volumes: self.storage.volumes_of(digest),
         })
     }
@@ -165,10 +166,10 @@ impl Bundle {
 
     /// The size of a blob in this bundle or a base.
     pub(super) fn size(&self, digest: &Digest) -> Option<u64> {
-        let bases = self.bases.iter();
+        let mut bases = self.bases.iter();
         self.storage
             .size(digest)
-            .or_else(|| bases.filter_map(|base| base.size(digest)).next())
+            .or_else(|| bases.find_map(|base| base.size(digest)))
     }
 
     /// Opens a blob of this bundle or a base. Blocks on the disk.
@@ -182,6 +183,28 @@ impl Bundle {
             }
         }
         Ok(None)
+    }
+
+    /// As [`region`](Self::region), off the runtime's threads where that reads the disk.
+    pub(super) async fn region_there(
+        &self,
+        digest: &Digest,
+    ) -> Result<Option<Region>, BundleError> {
+        // A tar is open already, and its map is in memory.
+        if self.bases.is_empty()
+            && let Storage::Tar(tar) = &*self.storage
+        {
+            return Ok(tar.blob(digest));
+        }
+        let (bundle, digest) = (self.clone(), digest.clone());
+        let opened = tokio::task::spawn_blocking(move || bundle.region(&digest)).await;
+        opened.unwrap_or_else(|error| {
+            Err(BundleError::io(
+                &self.path,
+                "open",
+                std::io::Error::other(error),
+            ))
+        })
     }
 
     /// What the manifests say. The first call reads them; blocks on the disk.

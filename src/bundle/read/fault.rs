@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::super::tar_map::blob_path;
 use super::Place;
 use super::bundle::Bundle;
-use super::storage::member;
 use crate::oci::Digest;
 
 /// What kind of thing is wrong: stable words for reports.
@@ -51,7 +51,7 @@ impl Fault {
         message: impl Into<String>,
     ) -> Self {
         let nowhere = || Place {
-            member: member(digest),
+            member: blob_path(digest),
             volumes: Vec::new(),
         };
         Self {

@@ -12,8 +12,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::super::error::BundleError;
 use super::super::scan::MEMBERS;
 use super::super::slices::Slices;
+use super::super::tar_map::blob_path;
 use super::region::Region;
-use super::storage::member;
 use crate::oci::{Algorithm, Digest};
 
 /// The folder and what was in it when it was opened.
@@ -59,7 +59,7 @@ impl Folder {
                 continue;
             };
             let found = entry.metadata().map_err(io)?;
-            self.plain(&member(&digest), &found)?;
+            self.plain(&blob_path(&digest), &found)?;
             self.blobs.insert(digest, found.len());
             if self.blobs.len() > MEMBERS {
                 return Err(self.refused(&inside, "it holds more blobs than any bundle"));
@@ -81,7 +81,7 @@ impl Folder {
     }
 
     pub(super) fn blob(&self, digest: &Digest) -> Result<Option<Region>, BundleError> {
-        self.file(&member(digest))
+        self.file(&blob_path(digest))
     }
 
     /// A regular file inside; `None` when it is not there.

@@ -17,7 +17,7 @@ const MANIFESTS_LIMIT: u64 = 256 << 20;
 
 /// Edges that are followed. Those of a Kubernetes minor are about 10,000; a bundle made to harm
 /// can name one large index under many names.
-const EDGES: usize = 4_000_000;
+const EDGES: usize = 2_000_000;
 
 /// What the manifests of a bundle say.
 #[derive(Debug, Default)]
@@ -33,7 +33,9 @@ pub(super) struct Graph {
     sources: HashMap<Reference, Digest>,
     /// Entries whose name is taken by another manifest.
     ambiguous: Vec<usize>,
-    edges: usize,
+    edges_left: usize,
+    /// There were more edges than that.
+    is_cut: bool,
     bytes: u64,
 }
 
@@ -65,7 +67,15 @@ pub(super) struct Shown {
 
 impl Graph {
     pub(super) fn of(bundle: &Bundle) -> Self {
-        let mut graph = Self::default();
+        Self::bounded(bundle, EDGES)
+    }
+
+    /// What is found along the first so many `edges`.
+    pub(super) fn bounded(bundle: &Bundle, edges: usize) -> Self {
+        let mut graph = Self {
+            edges_left: edges,
+            ..Self::default()
+        };
         for (at, entry) in bundle.entries().iter().enumerate() {
             let mut shown = graph
                 .repositories
@@ -97,12 +107,15 @@ impl Graph {
             if !seen.insert(digest.clone()) {
                 continue;
             }
-            self.edges += 1;
-            if self.edges > EDGES {
-                let why = "its names lead to more manifests and blobs than any bundle has";
-                self.damage(digest, FaultKind::TooLarge, why.to_owned());
+            if self.edges_left == 0 {
+                let why = "from here on it is not followed: its names lead to more manifests and \
+                           blobs than any bundle has";
+                if !std::mem::replace(&mut self.is_cut, true) {
+                    self.damage(digest, FaultKind::TooLarge, why.to_owned());
+                }
                 return;
             }
+            self.edges_left -= 1;
             use_of(&mut self.users, digest, at);
             if !self.nodes.contains_key(digest) && !self.damaged.contains_key(digest) {
                 match self.load(bundle, &descriptor) {
@@ -117,7 +130,7 @@ impl Graph {
             };
             shown.manifests.insert(digest.clone());
             for blob in &node.successors.blobs {
-                self.edges += 1;
+                self.edges_left = self.edges_left.saturating_sub(1);
                 use_of(&mut self.users, &blob.digest, at);
                 name(&mut self.blobs, blob);
                 shown.blobs.insert(blob.digest.clone());

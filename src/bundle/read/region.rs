@@ -8,6 +8,7 @@ use futures_util::stream;
 use tokio::task::JoinHandle;
 
 use super::super::slices::Slices;
+use super::buffers::Buffers;
 use crate::content::{BlobReader, BlobStream, Code, Failure};
 
 /// One chunk of an answer. Measured with a client on the same machine: below 256 KiB the cost per
@@ -48,15 +49,21 @@ impl Region {
         Ok(bytes.into())
     }
 
-    fn burst(&self, from: u64, to: u64, chunks: usize) -> io::Result<Vec<Bytes>> {
+    fn burst(
+        &self,
+        from: u64,
+        to: u64,
+        chunks: usize,
+        buffers: &Buffers,
+    ) -> io::Result<Vec<Bytes>> {
         let mut read = Vec::with_capacity(chunks);
         let mut at = from;
         while at < to && read.len() < chunks {
             let length = usize::try_from(to - at).unwrap_or(CHUNK).min(CHUNK);
-            let mut chunk = vec![0; length];
+            let mut chunk = buffers.take(length);
             self.read_exact_at(&mut chunk, at)?;
             at += length as u64;
-            read.push(chunk.into());
+            read.push(buffers.lend(chunk));
         }
         Ok(read)
     }
@@ -81,6 +88,7 @@ impl BlobReader for Region {
             ready: Vec::new().into_iter(),
             burst: None,
             chunks: 1,
+            buffers: Buffers::default(),
         };
         Box::pin(stream::unfold(ahead, Ahead::step))
     }
@@ -96,6 +104,7 @@ struct Ahead {
     burst: Option<JoinHandle<io::Result<Vec<Bytes>>>>,
     /// How much the next burst reads: the first one little, so that the answer begins at once.
     chunks: usize,
+    buffers: Buffers,
 }
 
 impl Ahead {
@@ -124,8 +133,9 @@ impl Ahead {
 
     fn begin(&mut self) {
         let (region, from, to, chunks) = (self.region.clone(), self.next, self.end, self.chunks);
+        let buffers = self.buffers.clone();
         self.burst = Some(tokio::task::spawn_blocking(move || {
-            region.burst(from, to, chunks)
+            region.burst(from, to, chunks, &buffers)
         }));
         self.next = self.end.min(self.next + (self.chunks * CHUNK) as u64);
         self.chunks = BURST;
@@ -177,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_shrinks_ends_in_an_error() {
-        let (dir, region) = region("blob", &[1; 3 * CHUNK], 0);
+        let (dir, region) = region("blob", &vec![1; 3 * CHUNK], 0);
         let file = File::options().write(true).open(dir.path().join("blob"));
         file.expect("open").set_len(CHUNK as u64).expect("cut");
         let failure = read(&region, 0, 3 * CHUNK as u64).await.expect_err("short");

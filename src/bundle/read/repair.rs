@@ -14,9 +14,11 @@ use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::super::error::BundleError;
+use super::super::tar_map::blob_path;
 use super::bundle::Bundle;
 use super::fault::{Fault, FaultKind};
-use super::storage::{Storage, member};
+use super::storage::Storage;
 use super::verify::Totals;
 use crate::content::{Code, Failure, Retry, Source, Verified};
 use crate::event::{BlobOutcome, Event, Observer};
@@ -42,15 +44,19 @@ pub struct Repaired {
 
 impl Bundle {
     /// Fetches what `faults` name again, from the upstream repositories of the images that need
-    /// it. The caller holds the bundle's lock, and opens and verifies the bundle anew afterwards:
-    /// a manifest that was damaged may name blobs that nobody could know of.
+    /// it. It holds the bundle's lock meanwhile. The caller opens and verifies the bundle anew
+    /// afterwards: a manifest that was damaged may name blobs that nobody could know of.
     pub async fn repair<S: Source>(
         &self,
         faults: &[Fault],
         source: &Arc<S>,
         observer: &Arc<dyn Observer>,
         cancel: &CancellationToken,
-    ) -> Repaired {
+    ) -> Result<Repaired, BundleError> {
+        let bundle = self.clone();
+        let _lock = tokio::task::spawn_blocking(move || bundle.lock())
+            .await
+            .map_err(|error| BundleError::io(self.path(), "lock", io::Error::other(error)))??;
         let mut repaired = Repaired::default();
         let mut seen = HashSet::new();
         for fault in faults.iter().filter(|f| seen.insert(f.digest.clone())) {
@@ -77,7 +83,7 @@ impl Bundle {
                 }
             }
         }
-        repaired
+        Ok(repaired)
     }
 
     async fn repair_one<S: Source>(
@@ -174,7 +180,7 @@ impl Bundle {
         blob: &Descriptor,
         observer: &Arc<dyn Observer>,
     ) -> Result<NamedTempFile, Failure> {
-        let mut file = self.blocking(|bundle| bundle.temporary()).await?;
+        let mut file = self.blocking(Self::temporary).await?;
         let (sender, mut receiver) = mpsc::channel::<Bytes>(QUEUE);
         let writing = self.blocking(move |_| {
             while let Some(chunk) = receiver.blocking_recv() {
@@ -227,7 +233,7 @@ impl Bundle {
         let digest = digest.clone();
         self.blocking(move |bundle| match &*bundle.storage {
             Storage::Folder(folder) => {
-                let to = folder.root().join(member(&digest));
+                let to = folder.root().join(blob_path(&digest));
                 let parent = to.parent().unwrap_or(folder.root());
                 std::fs::create_dir_all(parent)?;
                 file.persist(&to)?;

@@ -74,15 +74,8 @@ impl Source for Bundle {
         descriptor: &Descriptor,
         offset: u64,
     ) -> Result<BlobStream, Failure> {
-        let digest = descriptor.digest.clone();
-        let bundle = self.clone();
-        let opened = tokio::task::spawn_blocking(move || bundle.region(&digest)).await;
         let digest = &descriptor.digest;
-        let region = match opened {
-            Ok(region) => region?,
-            Err(error) => return Err(self.failure(Code::Local, error.to_string())),
-        };
-        let Some(region) = region else {
+        let Some(region) = self.region_there(digest).await? else {
             return Err(self.not_here(digest));
         };
         let size = region.size();

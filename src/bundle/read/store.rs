@@ -58,12 +58,8 @@ impl Store for Bundle {
         if !shown.is_some_and(|shown| shown.blobs.contains(digest)) {
             return Ok(None);
         }
-        let (bundle, digest) = (self.clone(), digest.clone());
-        let opened = tokio::task::spawn_blocking(move || bundle.region(&digest)).await;
-        match opened {
-            Ok(region) => region.map_err(|error| StoreError::Io(error.to_string())),
-            Err(error) => Err(StoreError::Io(error.to_string())),
-        }
+        let opened = self.region_there(digest).await;
+        opened.map_err(|error| StoreError::Io(error.to_string()))
     }
 
     async fn tags(&self, repository: &str) -> Result<Vec<String>, StoreError> {

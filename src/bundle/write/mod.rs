@@ -5,7 +5,6 @@ mod content;
 mod directory;
 mod directory_names;
 mod feed;
-mod hold;
 mod laid;
 mod medium;
 mod names;
@@ -28,6 +27,5 @@ mod trouble_tests;
 mod writer;
 
 pub(super) use content::OCI_LAYOUT;
-pub use hold::Hold;
 pub use options::{Finished, WriteOptions};
 pub use writer::{Upload, Writer};
