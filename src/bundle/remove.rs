@@ -13,14 +13,16 @@ use camino::Utf8Path;
 use super::disk::RealDisk;
 use super::error::BundleError;
 use super::index::{self, Entry};
-use super::record::{ImageRecord, RECORD_LIMIT, Record};
-use super::writable::{Files, load, lock, read_index};
+use super::record::{ImageRecord, Record};
+use super::writable::{Files, load, lock, read_index, read_record};
 use crate::kube_version::KubeVersion;
 use crate::oci::Digest;
 
 /// What was taken out of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removed {
+    /// The versions that are gone.
+    pub versions: Vec<KubeVersion>,
     /// Images that are gone, as `repository:tag`, sorted.
     pub images: Vec<String>,
     /// How many of the versions' images stay, because others need them as well.
@@ -70,14 +72,19 @@ fn no_directory(path: &Utf8Path) -> BundleError {
 
 /// As [`remove_versions`], for who holds the lock.
 fn remove(files: &Files, versions: &[KubeVersion]) -> Result<Removed, BundleError> {
-    let mut record = read_record(files)?;
-    refuse_unknown(files, &record, versions)?;
+    let record = read_record(files)?;
+    let mut record = record.ok_or_else(|| BundleError::Structure {
+        bundle: files.root().to_owned(),
+        reason: "it has no airbuoy.json, so nobody can say which version needs what".to_owned(),
+        hint: None,
+    })?;
+    let versions = chosen(files, &record, versions)?;
     let entries = read_index(files)?.unwrap_or_default();
 
     // What pushes still wait for; with a manifest gone, the links that brought it must not come
     // back to life. Where damage bars the way to it, they may.
     let before = load(files, &entries).ok();
-    let (gone, shared) = strip(&mut record, versions);
+    let (gone, shared) = strip(&mut record, &versions);
     let is_gone = |entry: &Entry| gone.iter().any(|row| names(row, entry));
     let kept: Vec<Entry> = entries.into_iter().filter(|e| !is_gone(e)).collect();
     let mut state = load(files, &kept)?;
@@ -107,6 +114,7 @@ fn remove(files: &Files, versions: &[KubeVersion]) -> Result<Removed, BundleErro
     let mut images: Vec<String> = gone.iter().map(called).collect();
     images.sort_unstable();
     Ok(Removed {
+        versions,
         images,
         shared,
         blobs: orphans.len(),
@@ -115,39 +123,39 @@ fn remove(files: &Files, versions: &[KubeVersion]) -> Result<Removed, BundleErro
     })
 }
 
-fn read_record(files: &Files) -> Result<Record, BundleError> {
-    let path = files.record();
-    let limit = usize::try_from(RECORD_LIMIT).unwrap_or(usize::MAX);
-    let bytes = files.read(&path, limit);
-    let bytes = bytes.map_err(|error| BundleError::io(&path, "read", error))?;
-    let bytes = bytes.ok_or_else(|| BundleError::Structure {
-        bundle: files.root().to_owned(),
-        reason: "it has no airbuoy.json, so nobody can say which version needs what".to_owned(),
-        hint: None,
-    })?;
-    Record::parse(&bytes, files.root().as_str())
-}
-
-fn refuse_unknown(
+/// The versions of the record that are meant: `1.36` means every patch of it.
+fn chosen(
     files: &Files,
     record: &Record,
-    versions: &[KubeVersion],
-) -> Result<(), BundleError> {
-    let mut wanted = versions.iter();
-    let Some(unknown) = wanted.find(|version| record.versions().all(|held| held != *version))
-    else {
-        return Ok(());
-    };
+    wanted: &[KubeVersion],
+) -> Result<Vec<KubeVersion>, BundleError> {
+    let mut chosen = Vec::new();
+    for wanted in wanted {
+        let wanted = wanted.without_vendor_suffix();
+        let same_minor = |held: &KubeVersion| held.minor_name() == wanted.minor_name();
+        let meant = |held: &&KubeVersion| {
+            **held == wanted || (wanted.patch().is_none() && same_minor(held))
+        };
+        let found: Vec<&KubeVersion> = record.versions().filter(meant).collect();
+        if found.is_empty() {
+            return Err(not_in_it(files, record, &wanted));
+        }
+        chosen.extend(found.into_iter().cloned());
+    }
+    Ok(chosen)
+}
+
+fn not_in_it(files: &Files, record: &Record, wanted: &KubeVersion) -> BundleError {
     let held: Vec<String> = record.versions().map(ToString::to_string).collect();
     let held = match &*held {
         [] => "no version at all".to_owned(),
         held => held.join(", "),
     };
-    Err(BundleError::Structure {
+    BundleError::Structure {
         bundle: files.root().to_owned(),
-        reason: format!("Kubernetes {unknown} is not in it; it holds {held}"),
+        reason: format!("Kubernetes {wanted} is not in it; it holds {held}"),
         hint: None,
-    })
+    }
 }
 
 /// Takes the versions out of the record: the rows that nobody needs any more, and how many of

@@ -76,7 +76,7 @@ async fn bundle() -> MemoryDisk {
 fn seen(disk: &MemoryDisk) -> (Vec<String>, Vec<String>) {
     let files = disk.files();
     let entries = read_index(&files).expect("readable").expect("an index");
-    let record = read_record(&files).expect("a record");
+    let record = read_record(&files).expect("readable").expect("a record");
     (
         entries.iter().map(Entry::name).collect(),
         record.versions().map(ToString::to_string).collect(),
@@ -103,7 +103,7 @@ async fn what_only_that_version_needs_goes() {
         told.contains("v1.35.4 is not in it; it holds v1.36.3"),
         "{told}"
     );
-    let rest = remove(&disk.files(), &[version("v1.36.3")]).expect("removed");
+    let rest = remove(&disk.files(), &[version("1.36")]).expect("removed");
     assert_eq!((rest.images.len(), rest.left.len()), (2, 0));
     assert_eq!(seen(&disk).0, ["a:t"]);
 }

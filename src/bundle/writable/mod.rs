@@ -31,7 +31,7 @@ pub(super) mod testing;
 pub(super) use files::Files;
 pub(super) use load::load;
 pub use open::StoreOptions;
-pub(super) use open::{lock, read_index};
+pub(super) use open::{lock, read_index, read_record};
 pub use reader::FileBlob;
 pub use store::DirectoryStore;
 pub use upload::DirectoryUpload;

@@ -16,6 +16,7 @@ use crate::bundle::disk::RealDisk;
 use crate::bundle::error::BundleError;
 use crate::bundle::index::{self, Entry, INDEX_LIMIT};
 use crate::bundle::lock::{Lock, NoLock};
+use crate::bundle::record::{RECORD_LIMIT, Record};
 use crate::bundle::write::OCI_LAYOUT;
 
 /// How a directory is kept.
@@ -57,6 +58,7 @@ impl DirectoryStore {
     ) -> Result<Self, BundleError> {
         prepare(&files)?;
         let entries = read_index(&files)?.unwrap_or_default();
+        let record = read_record(&files)?;
         let state = load(&files, &entries)?;
         let visible = Arc::new(RwLock::new(state.clone()));
         let failed = |action, error| BundleError::io(files.root(), action, error);
@@ -64,7 +66,14 @@ impl DirectoryStore {
         let committer = Committer::start(files.clone(), state, Arc::clone(&visible), swept, lock);
         let committer = committer.map_err(|e| failed("write", e))?;
         let room = Room::new(files.clone());
-        Ok(Self::new(files, visible, committer, room, options.keep))
+        Ok(Self::new(
+            files,
+            visible,
+            committer,
+            room,
+            options.keep,
+            record,
+        ))
     }
 }
 
@@ -105,6 +114,16 @@ pub(in crate::bundle) fn read_index(files: &Files) -> Result<Option<Vec<Entry>>,
     let bytes = bytes.map_err(|error| BundleError::io(&path, "read", error))?;
     let stem = files.root().file_name().unwrap_or("bundle");
     let parse = |bytes: bytes::Bytes| index::parse(&bytes, files.root().as_str(), stem);
+    bytes.map(parse).transpose()
+}
+
+/// `airbuoy.json`; `None` when there is none.
+pub(in crate::bundle) fn read_record(files: &Files) -> Result<Option<Record>, BundleError> {
+    let path = files.record();
+    let limit = usize::try_from(RECORD_LIMIT).unwrap_or(usize::MAX);
+    let bytes = files.read(&path, limit);
+    let bytes = bytes.map_err(|error| BundleError::io(&path, "read", error))?;
+    let parse = |bytes: bytes::Bytes| Record::parse(&bytes, files.root().as_str());
     bytes.map(parse).transpose()
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLockReadGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use camino::Utf8Path;
 
 use super::change::Change;
 use super::committer::{Committer, Visible, store_error};
@@ -17,6 +18,8 @@ use super::reader::FileBlob;
 use super::room::Room;
 use super::state::State;
 use super::upload::{DirectoryUpload, blocking};
+use crate::bundle::index::Entry;
+use crate::bundle::record::Record;
 use crate::content::{Store, StoreError};
 use crate::oci::{Algorithm, Digest, RawManifest, Referrer, TagOrDigest};
 
@@ -29,6 +32,7 @@ pub struct DirectoryStore {
     room: Arc<Room>,
     known: Known,
     keep: Duration,
+    record: Option<Record>,
     /// The directory, as errors name it.
     name: Arc<str>,
 }
@@ -40,6 +44,7 @@ impl DirectoryStore {
         committer: Committer,
         room: Arc<Room>,
         keep: Duration,
+        record: Option<Record>,
     ) -> Self {
         let name = files.root().as_str().into();
         Self {
@@ -49,8 +54,24 @@ impl DirectoryStore {
             room,
             known: Known::default(),
             keep,
+            record,
             name,
         }
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Utf8Path {
+        self.files.root()
+    }
+
+    /// What the directory was made for, when it was made by a pull.
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// What `index.json` names now.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.state().entries()
     }
 
     /// Removes blobs that nobody has needed for [`StoreOptions::keep`](super::StoreOptions).
