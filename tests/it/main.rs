@@ -33,3 +33,4 @@ mod sonobuoy;
 mod submission;
 mod support_works;
 mod verify;
+mod writable;

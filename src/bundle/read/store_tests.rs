@@ -72,7 +72,7 @@ async fn a_store_shows_what_the_names_lead_to() {
             []
         );
         assert!(matches!(
-            bundle.begin("pause").await,
+            bundle.begin("pause", crate::oci::Algorithm::Sha256).await,
             Err(StoreError::ReadOnly)
         ));
     }

@@ -284,10 +284,6 @@ impl DiskFile for MemoryFile {
         Ok(())
     }
 
-    fn len(&self) -> io::Result<u64> {
-        Ok(lock(&self.content).written.len() as u64)
-    }
-
     fn sync_data(&self) -> io::Result<()> {
         self.sync_all()
     }
