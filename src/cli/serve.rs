@@ -9,12 +9,13 @@ const AFTER_HELP: &str = "\
 Examples:
   airbuoy serve k8s-1.36.tar
   airbuoy serve k8s-1.36.tar --listen 10.0.0.5:5000 --tls-self-signed
-  airbuoy serve k8s-1.36.tar --listen 0.0.0.0:443 --tls-cert reg.crt --tls-key reg.key --htpasswd users
+  airbuoy serve k8s-1.36.tar --listen 0.0.0.0:443 --tls-cert reg.crt --tls-key reg.key \\
+      --htpasswd users
   airbuoy serve registry --writable --htpasswd users
 
-The bundle is read where it lies and, without --writable, never changed. Ctrl-C or SIGTERM let requests under way end;
-SIGHUP reads the htpasswd file and the certificate again, and opens the access log anew. /healthz answers without a login, /metrics
-speaks Prometheus' language.";
+The bundle is read where it lies and, without --writable, never changed. Ctrl-C or SIGTERM let
+requests under way end; SIGHUP reads the htpasswd file and the certificate again and opens the access
+log anew. /healthz asks for no login; /metrics is for Prometheus.";
 
 /// Serve a bundle as a registry, where there is none.
 #[derive(Debug, Clone, clap::Args)]

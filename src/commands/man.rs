@@ -18,7 +18,7 @@ pub(super) fn run(printer: &Printer) -> anyhow::Result<ExitStatus> {
 fn page() -> io::Result<Vec<u8>> {
     let mut command = Cli::command();
     command.build();
-    let verbs: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+    let verbs = verbs(&command);
     let mut page = Vec::new();
     let man = Man::new(command);
     man.render_title(&mut page)?;
@@ -28,7 +28,8 @@ fn page() -> io::Result<Vec<u8>> {
     man.render_options_section(&mut page)?;
     man.render_extra_section(&mut page)?;
     for verb in verbs {
-        let heading = format!(".SH AIRBUOY {}\n", verb.get_name().to_uppercase());
+        let words = verb.get_bin_name().unwrap_or_default();
+        let heading = format!(".SH {}\n", words.to_uppercase());
         page.extend_from_slice(heading.as_bytes());
         let man = Man::new(without_shared_flags(verb));
         let mut section = Vec::new();
@@ -40,6 +41,14 @@ fn page() -> io::Result<Vec<u8>> {
     }
     man.render_version_section(&mut page)?;
     Ok(page)
+}
+
+/// Every verb, those of a group behind their group.
+fn verbs(of: &clap::Command) -> Vec<clap::Command> {
+    let verbs = of.get_subcommands();
+    verbs
+        .flat_map(|verb| std::iter::once(verb.clone()).chain(self::verbs(verb)))
+        .collect()
 }
 
 /// The verb without the flags that every verb has: they are told once.
@@ -76,6 +85,7 @@ mod tests {
             let heading = format!(".SH AIRBUOY {}\n", verb.get_name().to_uppercase());
             assert!(page.contains(&heading), "{heading}");
         }
+        assert!(page.contains(".SH AIRBUOY BUNDLE LS\n"));
         assert!(page.contains("kubernetes\\-version"));
     }
 }

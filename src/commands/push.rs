@@ -19,7 +19,7 @@ use crate::cli::{Format, PushArgs};
 use crate::content::{Code, Failure, Source, Target};
 use crate::event::Observer;
 use crate::registry::{Registry, Side};
-use crate::relocate::TargetPrefix;
+use crate::relocate::{Relocation, TargetPrefix};
 use crate::settings::{Carried, Environment, PushSettings, Shipment};
 use crate::transfer::{AtTarget, CopyOptions, Image, Outcome, Report, WithTarget, copy, locate};
 use crate::ui::{self, Printer};
@@ -49,7 +49,7 @@ pub(super) fn run(
     for notice in &first.notices {
         printer.say(notice);
     }
-    for warning in first.relocation.iter().flat_map(|r| r.warnings()) {
+    for warning in first.relocation.iter().flat_map(Relocation::warnings) {
         printer.warn(&warning);
     }
     let config = match (carried.release(), &first.relocation) {

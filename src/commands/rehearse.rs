@@ -21,7 +21,7 @@ use crate::rehearsal::{StandIns, rehearsal_tag};
 use crate::relocate::{Relocation, TargetPrefix};
 use crate::server::{self, Running, Server};
 use crate::settings::{Environment, RehearseSettings};
-use crate::transfer::{CopyOptions, Image, Outcome};
+use crate::transfer::{CopyOptions, Image, Outcome, Report};
 use crate::ui::{self, Printer};
 
 /// Any free port of this machine, and no other machine.
@@ -129,24 +129,34 @@ async fn rehearse(settings: &RehearseSettings, printer: &Printer) -> anyhow::Res
     };
     printer.errors(&ui::failures(&checked.images, printer.style()));
     if sound {
-        let place = if stage.embedded.is_some() {
-            "the embedded registry "
-        } else {
-            ""
-        };
-        let done = if settings.via_bundle {
-            "Pushed"
-        } else {
-            "Mirrored"
-        };
-        printer.say(&format!(
-            "{done} to {place}{} in {}, verified",
-            stage.target,
-            ui::duration(std::time::Duration::from_secs_f64(report.seconds))
-        ));
-        tell_config(&stage.relocation, settings, printer)?;
+        tell_end(&stage, &report, settings, printer)?;
     }
     Ok(reporting::status_of_check(&checked))
+}
+
+/// It went well: where everything is, and what a real run would be told.
+fn tell_end(
+    stage: &Stage,
+    report: &Report,
+    settings: &RehearseSettings,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    let place = if stage.embedded.is_some() {
+        "the embedded registry "
+    } else {
+        ""
+    };
+    let done = if settings.via_bundle {
+        "Pushed"
+    } else {
+        "Mirrored"
+    };
+    printer.say(&format!(
+        "{done} to {place}{} in {}, verified",
+        stage.target,
+        ui::duration(std::time::Duration::from_secs_f64(report.seconds))
+    ));
+    tell_config(&stage.relocation, settings, printer)
 }
 
 /// What a real run would be told.

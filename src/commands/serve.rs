@@ -225,7 +225,7 @@ async fn reload_on_hangup(
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn said(printer: &Printer, what: &str, read: anyhow::Result<()>) {

@@ -122,7 +122,7 @@ impl Facts<'_> {
 
     fn versions(&self) -> Vec<String> {
         let record = self.about.record.as_ref();
-        let versions = record.into_iter().flat_map(|record| record.versions());
+        let versions = record.into_iter().flat_map(Record::versions);
         versions.map(ToString::to_string).collect()
     }
 

@@ -3,22 +3,21 @@
 use camino::Utf8Path;
 
 /// Whether `text` names a bundle rather than a registry: a file or folder of that name is there,
-/// or the name ends as only a bundle's does.
+/// or the name is one that only a bundle has.
 pub(super) fn names_bundle(text: &str) -> bool {
-    let ending = |ending: &&str| text.ends_with(ending);
-    [".tar", ".tar.volumes", ".volumes", "/"]
-        .iter()
-        .any(|e| ending(&e))
-        || is_volume(text)
+    let path = Utf8Path::new(text);
+    matches!(path.extension(), Some("tar" | "volumes"))
+        || is_volume(path)
         || text.starts_with(['/', '.', '~'])
-        || Utf8Path::new(text).exists()
+        || text.ends_with('/')
+        || path.exists()
 }
 
 /// `NAME.tar.001`.
-fn is_volume(text: &str) -> bool {
-    text.rsplit_once('.').is_some_and(|(tar, number)| {
-        tar.ends_with(".tar") && number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit())
-    })
+fn is_volume(path: &Utf8Path) -> bool {
+    let counted = |number: &str| number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit());
+    let tar = path.file_stem().map(Utf8Path::new);
+    path.extension().is_some_and(counted) && tar.and_then(Utf8Path::extension) == Some("tar")
 }
 
 #[cfg(test)]

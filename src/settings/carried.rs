@@ -175,14 +175,12 @@ fn name_at_target(source: &Reference, layout: &crate::relocate::Layout) -> Strin
         crate::relocate::Layout::Flat => path.rsplit('/').next().unwrap_or(path),
         _ => path,
     };
-    match source.tag() {
-        Some(tag) => format!("{path}:{tag}"),
-        // As for any image that is mirrored by its digest.
-        None => {
-            let digest = source.digest().map_or("", |digest| digest.hex());
-            format!("{path}:sha256-{}", digest.get(..12).unwrap_or(digest))
-        }
+    if let Some(tag) = source.tag() {
+        return format!("{path}:{tag}");
     }
+    // As for any image that is mirrored by its digest.
+    let digest = source.digest().map_or("", |digest| digest.hex());
+    format!("{path}:sha256-{}", digest.get(..12).unwrap_or(digest))
 }
 
 /// The releases that were asked for, or all of them.
@@ -209,9 +207,10 @@ fn wanted_sets(
             return Err(SettingsError::NotInBundle {
                 bundle: path.to_owned(),
                 version: version.to_string(),
-                held: match held.is_empty() {
-                    true => "it does not say which versions it is for".to_owned(),
-                    false => format!("it holds {}", held.join(", ")),
+                held: if held.is_empty() {
+                    "it does not say which versions it is for".to_owned()
+                } else {
+                    format!("it holds {}", held.join(", "))
                 },
             });
         }

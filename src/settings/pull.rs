@@ -68,7 +68,7 @@ impl PullSettings {
         if bundle.as_str().is_empty() {
             return Err(SettingsError::value("BUNDLE", "''", "it is empty"));
         }
-        if split.is_some() && !bundle.as_str().ends_with(".tar") {
+        if split.is_some() && bundle.extension() != Some("tar") {
             return Err(SettingsError::value(
                 "--split-size",
                 split_size.as_deref().unwrap_or_default(),

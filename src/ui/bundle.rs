@@ -1,5 +1,6 @@
 //! What is said about bundles: what was written, what is damaged, what is inside.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -78,12 +79,12 @@ pub fn faults(bundle: &Utf8Path, faults: &[Fault], style: Style) -> String {
     let mut text = String::new();
     for fault in faults {
         let word = style.error("error:");
-        text.push_str(&format!("{word} {bundle}: {}\n", clean(&fault.to_string())));
+        let _ = writeln!(text, "{word} {bundle}: {}", clean(&fault.to_string()));
         if fault.images.is_empty() {
             text.push_str("  no image needs it\n");
         }
         for image in &fault.images {
-            text.push_str(&format!("  {}\n", clean(image)));
+            let _ = writeln!(text, "  {}", clean(image));
         }
     }
     text

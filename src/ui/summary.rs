@@ -70,9 +70,10 @@ fn copied(report: &Report, words: &Words) -> String {
             .filter(|n| **n > 0)
             .map(u64::to_string)
             .collect();
-        let heads = match heads.is_empty() {
-            true => String::new(),
-            false => format!("{} manifest HEADs, ", heads.join(" + ")),
+        let heads = if heads.is_empty() {
+            String::new()
+        } else {
+            format!("{} manifest HEADs, ", heads.join(" + "))
         };
         let skipped = match skipped {
             0 => String::new(),

@@ -175,7 +175,11 @@ fn a_push_survives_forty_kills() {
         );
         relay.pace(0);
         // A tag comes last.
-        if registry.tags().iter().any(|tag| tag.contains("large/image")) {
+        if registry
+            .tags()
+            .iter()
+            .any(|tag| tag.contains("large/image"))
+        {
             airbuoy.run(&check).exits(0);
         }
         airbuoy.run(&command).exits(0);

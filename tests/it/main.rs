@@ -5,6 +5,9 @@ mod support;
 
 mod bad_products;
 mod broken_folders;
+mod bundle_pull;
+mod bundle_push;
+mod bundle_verify;
 mod catalogue;
 #[cfg(feature = "cluster")]
 mod certify;
@@ -17,6 +20,7 @@ mod conformance;
 mod faults;
 mod flags;
 mod foreign_layouts;
+mod killed;
 mod kinds;
 mod layers;
 mod live;
@@ -28,6 +32,7 @@ mod readme;
 mod rehearse;
 mod results;
 mod resume;
+mod serve;
 #[cfg(feature = "cluster")]
 mod sonobuoy;
 mod submission;
