@@ -230,6 +230,7 @@ impl Batch {
 }
 
 /// An error of the disk, as the registry's clients and its log are told.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub(super) fn store_error(error: io::Error) -> StoreError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::NoSpace,

@@ -122,7 +122,7 @@ impl MemoryDisk {
         let mut pick = || match crash {
             Crash::Kill => true,
             Crash::Power => false,
-            Crash::Some(_) => random.next() % 2 == 0,
+            Crash::Some(_) => random.next().is_multiple_of(2),
         };
         let all: BTreeSet<&Utf8PathBuf> = inner.names.keys().chain(inner.durable.keys()).collect();
         let mut names = BTreeMap::new();

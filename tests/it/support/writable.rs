@@ -28,7 +28,7 @@ impl Writable {
         std::thread::spawn(move || {
             let mut said = String::new();
             for line in lines.lines().map_while(Result::ok) {
-                said += &format!("{line}\n");
+                said = said + &line + "\n";
                 // It listens; whatever it says later is read, so that it never waits for us.
                 let _ = match line.strip_prefix("Listening at ") {
                     Some(url) => sender.send(Ok(url.to_owned())),
