@@ -18,7 +18,7 @@ import os, sys, time
 begun = time.monotonic()
 child = os.fork()
 if child == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
+    os.execvp(sys.argv[2], sys.argv[2:])
 os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
 wall = time.monotonic() - begun
 with open('/proc/%d/io' % child) as file:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from . import relay
 from .settings import RTT_MS, program
@@ -69,6 +70,11 @@ class Registry:
         """Bytes of blobs that it sent since it started, by its access log."""
         log = self.log.read_text(errors="replace")
         return sum(map(int, re.findall(r'"GET \S+/blobs/\S+ HTTP/\S+" 20[06] (\d+)', log)))
+
+    def received(self):
+        """Bytes that went through its read calls, which are those of its sockets and little else."""
+        io = Path(f"/proc/{self.process.pid}/io").read_text()
+        return int(re.search(r"rchar: (\d+)", io)[1])
 
     def remove(self):
         if self.relay:
