@@ -4,6 +4,7 @@ use std::io;
 
 use camino::Utf8PathBuf;
 
+use super::tar_fault::TarFault;
 use crate::content::{Code, Failure};
 use crate::oci::Digest;
 
@@ -43,6 +44,16 @@ pub enum BundleError {
         path: Utf8PathBuf,
         /// Why.
         reason: String,
+    },
+    /// The tar that holds it, or the one that its volumes make.
+    #[error("{bundle}: {fault}{}", in_volume(volume.as_ref()))]
+    Tar {
+        /// The bundle.
+        bundle: Utf8PathBuf,
+        /// The volume in which the fault lies, when there are several.
+        volume: Option<Utf8PathBuf>,
+        /// What is wrong with it.
+        fault: TarFault,
     },
     /// The bundle's structure: what it is made of is not what it should be.
     #[error("{bundle}: {reason}")]
@@ -108,9 +119,23 @@ impl BundleError {
                 io::ErrorKind::ReadOnlyFilesystem => {
                     Some("the disk is mounted read-only: write the bundle somewhere else".into())
                 }
+                io::ErrorKind::QuotaExceeded => Some(
+                    "your quota on this disk is used up: make room and run the same command again"
+                        .into(),
+                ),
+                io::ErrorKind::PermissionDenied => {
+                    Some("this user may not do that there: write the bundle somewhere else".into())
+                }
                 _ => None,
             },
             Self::Structure { hint, .. } => hint.clone(),
+            Self::Tar {
+                volume: Some(volume),
+                ..
+            } => Some(format!(
+                "compare {volume} and its neighbours with the originals: one is damaged, or two are swapped"
+            )),
+            Self::Tar { bundle, fault, .. } => fault.hint(bundle.as_str()),
             Self::Locked { .. } => Some("wait until it has ended, or stop it".into()),
             Self::Space { .. } => Some(
                 "make room, choose another disk, or take less: --conformance-only, --platform, --base"
@@ -122,6 +147,10 @@ impl BundleError {
             Self::Record { .. } | Self::Index { .. } | Self::Volumes { .. } => None,
         }
     }
+}
+
+fn in_volume(volume: Option<&Utf8PathBuf>) -> String {
+    volume.map_or_else(String::new, |volume| format!(" (in {volume})"))
 }
 
 impl From<BundleError> for Failure {

@@ -1,12 +1,34 @@
 //! Image sets in files: an OCI image layout as a directory, as one `NAME.tar` or as its volumes,
 //! written and read in place (OCI image-spec, image-layout.md).
 
+mod disk;
 mod error;
 mod index;
+mod inventory;
+mod lock;
+mod read;
 mod record;
+mod scan;
 mod slices;
+mod space;
+mod tar_fault;
+mod tar_header;
+mod tar_map;
+mod tar_path;
+#[cfg(test)]
+mod tarball;
 mod volumes;
+mod write;
 
+pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::BundleError;
 pub use index::{BUNDLE_HOST, Entry, bundle_reference};
+pub use inventory::{Base, inventory_text};
+pub use read::{
+    Bundle, Contents, Fault, FaultKind, ImageContents, Place, Region, Repaired, Totals,
+    Verification,
+};
 pub use record::{External, ImageRecord, Record};
+pub use scan::{MEMBERS, Member, ReadAt, scan};
+pub use tar_fault::TarFault;
+pub use write::{Finished, Hold, Upload, WriteOptions, Writer};

@@ -67,6 +67,25 @@ pub struct External {
 }
 
 impl Record {
+    /// A record of these images, written by this program.
+    pub fn new(
+        platforms: String,
+        mut images: Vec<ImageRecord>,
+        releases: Vec<ImageSet>,
+        sonobuoy: SonobuoyImages,
+    ) -> Self {
+        images.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
+        Self {
+            format: FORMAT,
+            tool: concat!("airbuoy ", env!("CARGO_PKG_VERSION")).to_owned(),
+            platforms,
+            images,
+            releases,
+            sonobuoy,
+            external: Vec::new(),
+        }
+    }
+
     /// Reads the bytes of `airbuoy.json`; `bundle` is named in errors.
     pub fn parse(bytes: &[u8], bundle: &str) -> Result<Self, BundleError> {
         #[derive(Deserialize)]

@@ -60,6 +60,21 @@ impl Slices {
         Ok(())
     }
 
+    /// The parts of files that hold `length` bytes from `offset` on: path, place in it, length.
+    pub(super) fn pieces(&self, offset: u64, length: u64) -> Vec<(&Utf8PathBuf, u64, u64)> {
+        let end = offset.saturating_add(length);
+        let inside = |slice: &Slice| {
+            let from = offset.max(slice.start);
+            let to = end.min(slice.start + slice.length);
+            (from, to)
+        };
+        let pieces = self.slices.iter().filter_map(|slice| {
+            let (from, to) = inside(slice);
+            (from < to).then(|| (&slice.path, from - slice.start, to - from))
+        });
+        pieces.collect()
+    }
+
     /// The file that holds the byte at `offset`.
     pub(super) fn path_at(&self, offset: u64) -> Option<&Utf8PathBuf> {
         self.slice(offset).map(|slice| &slice.path)

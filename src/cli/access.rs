@@ -60,6 +60,46 @@ pub struct AccessArgs {
     pub jobs: NonZeroUsize,
 }
 
+/// Login, TLS and concurrency where only sources are contacted.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Registries")]
+pub struct SourceAccessArgs {
+    /// Read logins from FILE alone, as docker login writes it.
+    #[arg(long, long_help = AUTHFILE_HELP, env = "AIRBUOY_AUTHFILE", value_name = "FILE", hide_env = true)]
+    pub authfile: Option<Utf8PathBuf>,
+
+    /// Also trust the certificates of this PEM file; repeatable.
+    ///
+    /// Folders like /etc/docker/certs.d/HOST:PORT are read without it.
+    #[arg(
+        long,
+        env = "AIRBUOY_CA_FILE",
+        value_name = "FILE",
+        value_delimiter = ',',
+        hide_env = true
+    )]
+    pub ca_file: Vec<Utf8PathBuf>,
+
+    /// Trust any certificate of source mirrors.
+    #[arg(
+        long,
+        env = "AIRBUOY_INSECURE_SKIP_TLS_VERIFY",
+        value_parser = BoolishValueParser::new(),
+        hide_env = true
+    )]
+    pub insecure_skip_tls_verify: bool,
+
+    /// Blobs on the way at once.
+    #[arg(
+        long,
+        env = "AIRBUOY_JOBS",
+        value_name = "N",
+        default_value = "8",
+        hide_env = true
+    )]
+    pub jobs: NonZeroUsize,
+}
+
 /// `--source-mirror`.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Registries")]

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod bundle;
 #[cfg(feature = "cluster")]
 mod clean;
 #[cfg(feature = "cluster")]
@@ -20,6 +21,8 @@ mod messages;
 mod mirror;
 mod naming;
 mod product;
+mod pull;
+mod push;
 mod rehearse;
 mod release;
 mod results;
@@ -27,6 +30,7 @@ mod root;
 #[cfg(feature = "cluster")]
 mod run;
 mod selection;
+mod serve;
 #[cfg(feature = "cluster")]
 mod status;
 mod submission;
@@ -35,7 +39,8 @@ mod verify;
 #[cfg(test)]
 mod help_tests;
 
-pub use access::{AccessArgs, SourceMirrorArgs};
+pub use access::{AccessArgs, SourceAccessArgs, SourceMirrorArgs};
+pub use bundle::{BundleArgs, BundleCommand, BundleLsArgs};
 #[cfg(feature = "cluster")]
 pub use clean::CleanArgs;
 #[cfg(feature = "cluster")]
@@ -49,6 +54,8 @@ pub use messages::{MessageArgs, ProgressMode};
 pub use mirror::MirrorArgs;
 pub use naming::NamingArgs;
 pub use product::ProductArgs;
+pub use pull::PullArgs;
+pub use push::PushArgs;
 pub use rehearse::RehearseArgs;
 pub use release::{CatalogArgs, ReleaseArgs};
 pub use results::ResultsArgs;
@@ -56,6 +63,7 @@ pub use root::{Cli, Command};
 #[cfg(feature = "cluster")]
 pub use run::{RunArgs, RunMode};
 pub use selection::SelectionArgs;
+pub use serve::{LimitArgs, ProtectionArgs, ServeArgs};
 #[cfg(feature = "cluster")]
 pub use status::StatusArgs;
 pub use submission::SubmissionArgs;

@@ -1,6 +1,7 @@
 //! `airbuoy rehearse`.
 
 use camino::Utf8PathBuf;
+use clap::builder::BoolishValueParser;
 
 use super::{AccessArgs, CatalogArgs, FormatArgs, LiveMirrorArgs, NamingArgs, SelectionArgs};
 
@@ -8,6 +9,7 @@ const AFTER_HELP: &str = "\
 Examples:
   airbuoy rehearse
   airbuoy rehearse registry.example.com/k8s --kubernetes-version v1.36.1
+  airbuoy rehearse --via-bundle
 
 In your registry the real repositories are used, but only tags that end in -airbuoy-rehearsal;
 they are removed afterwards as far as the registry allows. No real tag is ever written.";
@@ -19,6 +21,15 @@ pub struct RehearseArgs {
     /// The private registry, HOST[:PORT][/PREFIX]; an embedded one if left out.
     #[arg(value_name = "TARGET")]
     pub target: Option<String>,
+
+    /// Go the way of an air gap: pull into a bundle, check it, push it.
+    #[arg(
+        long,
+        env = "AIRBUOY_VIA_BUNDLE",
+        value_parser = BoolishValueParser::new(),
+        hide_env = true
+    )]
+    pub via_bundle: bool,
 
     /// Kubernetes version: v1.36.1, 1.36.1, or 1.36; by default the newest known. Repeatable.
     #[arg(

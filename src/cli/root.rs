@@ -1,22 +1,24 @@
 //! The program and its verbs.
 
 use super::{
-    CompletionsArgs, ConfigArgs, ImagesArgs, MessageArgs, MirrorArgs, RehearseArgs, ResultsArgs,
-    SubmissionArgs, VerifyArgs,
+    BundleArgs, CompletionsArgs, ConfigArgs, ImagesArgs, MessageArgs, MirrorArgs, PullArgs,
+    PushArgs, RehearseArgs, ResultsArgs, ServeArgs, SubmissionArgs, VerifyArgs,
 };
 
 const AFTER_HELP: &str = "\
 Examples:
   airbuoy images --kubernetes-version v1.36.1
   airbuoy mirror registry.example.com/k8s --kubernetes-version v1.36.1
+  airbuoy pull k8s-1.36.tar --kubernetes-version v1.36.1
+  airbuoy push k8s-1.36.tar registry.example.com/k8s
   airbuoy run registry.example.com/k8s
   airbuoy rehearse
 
-TARGET is HOST[:PORT][/PREFIX]. Every flag has an environment variable, AIRBUOY_… in capitals:
+TARGET is HOST[:PORT][/PREFIX], BUNDLE a directory or NAME.tar. Every flag has an environment variable, AIRBUOY_… in capitals:
 AIRBUOY_KUBERNETES_VERSION for --kubernetes-version.
 
 Exit codes: 0 done, 1 the check or the tests said no, 2 wrong usage, 3 a registry or the network,
-4 this machine, 5 sonobuoy or the cluster, 130 interrupted.";
+4 this machine or a damaged bundle, 5 sonobuoy or the cluster, 130 interrupted.";
 
 /// Mirror, run and submit Kubernetes conformance on clusters without internet.
 ///
@@ -47,9 +49,18 @@ pub enum Command {
     Images(Box<ImagesArgs>),
     /// Copy the images into a private registry, then write the config files.
     Mirror(Box<MirrorArgs>),
-    /// Check that a private registry holds everything, sound.
+    /// Fetch the images into a bundle, to be carried over an air gap.
+    Pull(Box<PullArgs>),
+    /// Bring a bundle into a private registry, then write the config files.
+    Push(Box<PushArgs>),
+    /// Serve a bundle as a registry, where there is none.
+    Serve(Box<ServeArgs>),
+    /// Say what is in a bundle.
+    Bundle(BundleArgs),
+    /// Check that a private registry, or a bundle, holds everything, sound.
     ///
-    /// Every manifest is fetched and hashed, and every blob asked for with its size.
+    /// In a registry every manifest is fetched and hashed, and every blob asked for with its size;
+    /// of a bundle every byte is read and hashed.
     Verify(Box<VerifyArgs>),
     /// Write the config files of a private registry; no copying, no network without --live.
     Config(Box<ConfigArgs>),

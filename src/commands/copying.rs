@@ -68,19 +68,20 @@ impl Copying {
             },
         };
         let (outcome, report) = planning.run(observer, cancel).await?;
-        let collided = outcome
-            .errors
-            .iter()
-            .any(|(_, error)| error.failure.code() == Code::Collision);
-        Ok(collided.then_some((outcome, report)))
+        Ok(collided(&outcome).then_some((outcome, report)))
     }
 }
 
 /// Each source once, with its names at all targets.
 pub(super) fn images(relocations: &[Relocation]) -> Vec<Image> {
+    images_of(relocations.iter().flat_map(Relocation::pulls))
+}
+
+/// The same, of pairs of a source and a target.
+pub(super) fn images_of(pulls: impl IntoIterator<Item = (Reference, Reference)>) -> Vec<Image> {
     let mut images: Vec<Image> = Vec::new();
     let mut places: HashMap<Reference, usize> = HashMap::new();
-    for (source, target) in relocations.iter().flat_map(Relocation::pulls) {
+    for (source, target) in pulls {
         let place = *places.entry(source.clone()).or_insert_with(|| {
             images.push(Image {
                 source,
@@ -100,4 +101,20 @@ pub(super) fn images(relocations: &[Relocation]) -> Vec<Image> {
 pub(super) fn shared_names(relocations: &[Relocation]) -> Vec<Reference> {
     let collisions = relocations.iter().flat_map(Relocation::collisions);
     collisions.map(|collision| collision.target).collect()
+}
+
+/// Of these images, the ones that would share a name with another.
+pub(super) fn rivals(images: &[Image]) -> Vec<Image> {
+    let mut claims: HashMap<&Reference, usize> = HashMap::new();
+    for target in images.iter().flat_map(|image| &image.targets) {
+        *claims.entry(target).or_default() += 1;
+    }
+    let in_conflict = |image: &&Image| image.targets.iter().any(|t| claims[t] > 1);
+    images.iter().filter(in_conflict).cloned().collect()
+}
+
+/// Whether an outcome says that two images would take one name.
+pub(super) fn collided(outcome: &Outcome) -> bool {
+    let mut errors = outcome.errors.iter();
+    errors.any(|(_, error)| error.failure.code() == Code::Collision)
 }

@@ -1,11 +1,12 @@
 //! From a parsed command line to an exit code: the one place where errors end.
 
 use super::{
-    ExitStatus, completions, config, images, man, mirror, rehearse, results, submission, verify,
+    ExitStatus, bundle_ls, completions, config, images, man, mirror, pull, push, rehearse, results,
+    serve, submission, verify,
 };
 #[cfg(feature = "cluster")]
 use super::{clean, run as run_tests, status};
-use crate::cli::{Cli, Command};
+use crate::cli::{BundleCommand, Cli, Command};
 use crate::settings::{Environment, Messages};
 use crate::ui::{Printer, start_logging};
 
@@ -34,6 +35,12 @@ fn dispatch(
     match command {
         Command::Images(args) => images::run(&args, environment, printer),
         Command::Mirror(args) => mirror::run(&args, environment, printer),
+        Command::Pull(args) => pull::run(&args, environment, printer),
+        Command::Push(args) => push::run(&args, environment, printer),
+        Command::Serve(args) => serve::run(&args, environment, printer),
+        Command::Bundle(args) => match args.command {
+            BundleCommand::Ls(args) => bundle_ls::run(&args, printer),
+        },
         Command::Verify(args) => verify::run(&args, environment, printer),
         Command::Config(args) => config::run(&args, environment, printer),
         Command::Rehearse(args) => rehearse::run(&args, environment, printer),

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::bundle::BundleError;
 use crate::content::{Code, Failure};
 use crate::registry::SetupError;
 use crate::results::ResultsError;
@@ -43,6 +44,9 @@ impl ExitStatus {
                 } else {
                     Self::Usage
                 };
+            }
+            if let Some(bundle) = cause.downcast_ref::<BundleError>() {
+                return bundle.into();
             }
             if cause.is::<DockerConfigError>() {
                 return Self::Usage;
@@ -136,6 +140,15 @@ impl From<&SubmissionError> for ExitStatus {
             | SubmissionError::NoCommands
             | SubmissionError::TestsFile { .. }
             | SubmissionError::TestsFileRelease { .. } => Self::Usage,
+        }
+    }
+}
+
+impl From<&BundleError> for ExitStatus {
+    fn from(error: &BundleError) -> Self {
+        match error {
+            BundleError::Io { source, .. } => of_path(source),
+            _ => Self::Local,
         }
     }
 }

@@ -18,6 +18,26 @@ pub(super) struct NewFile {
     pub(super) executable: bool,
 }
 
+/// Writes a file that only this user may read.
+pub(super) fn write_secret(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
+    let write = || -> anyhow::Result<()> {
+        // A temporary file is this user's alone, and stays so under its new name.
+        let mut temporary = NamedTempFile::with_prefix_in(".airbuoy-", directory_of(path))?;
+        temporary.write_all(text.as_bytes())?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {path}"))
+}
+
+fn directory_of(path: &Utf8Path) -> &Utf8Path {
+    match path.parent() {
+        Some(parent) if !parent.as_str().is_empty() => parent,
+        _ => Utf8Path::new("."),
+    }
+}
+
 /// Writes all of them, or none when one cannot be written. Directories are made.
 pub(super) fn write_all(files: &[NewFile]) -> anyhow::Result<()> {
     let mut ready = Vec::with_capacity(files.len());
@@ -34,10 +54,7 @@ pub(super) fn write_all(files: &[NewFile]) -> anyhow::Result<()> {
 }
 
 fn prepare(file: &NewFile) -> anyhow::Result<NamedTempFile> {
-    let directory = match file.path.parent() {
-        Some(parent) if !parent.as_str().is_empty() => parent,
-        _ => Utf8Path::new("."),
-    };
+    let directory = directory_of(&file.path);
     fs::create_dir_all(directory)?;
     let mut temporary = temporary_in(directory, file.executable)?;
     temporary.write_all(file.text.as_bytes())?;
@@ -73,6 +90,18 @@ mod tests {
             text: text.to_owned(),
             executable,
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_is_for_this_user_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().expect("a directory");
+        let root = Utf8Path::from_path(root.path()).expect("UTF-8");
+        let path = root.join("key.pem");
+        write_secret(&path, "secret").expect("written");
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

@@ -7,20 +7,29 @@ use tokio_util::sync::CancellationToken;
 use super::ExitStatus;
 use crate::event::{Event, Observer};
 
+/// What a copy or a check says when it is told to stop.
+const GIVEN_UP: &str =
+    "Stopping: what is on the way is given up, what arrived stays. Once more stops at once.";
+
 /// A token that the first SIGINT or SIGTERM cancels; the second ends the process with 130.
 ///
 /// Must be called inside the runtime.
 pub(super) fn cancel_on_signal(observer: Arc<dyn Observer>) -> CancellationToken {
+    cancel_on_signal_saying(observer, GIVEN_UP)
+}
+
+/// The same, with other words.
+pub(super) fn cancel_on_signal_saying(
+    observer: Arc<dyn Observer>,
+    words: &'static str,
+) -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();
     tokio::spawn(async move {
         if !stop_signal().await {
             return;
         }
-        observer.event(Event::Notice(
-            "Stopping: what is on the way is given up, what arrived stays. Once more stops at once."
-                .to_owned(),
-        ));
+        observer.event(Event::Notice(words.to_owned()));
         cancelled.cancel();
         if stop_signal().await {
             std::process::exit(ExitStatus::Interrupted as i32);

@@ -1,5 +1,10 @@
 //! One file a verb: settings ▶ engine ▶ ui ▶ [`ExitStatus`].
 
+mod access_log;
+mod addresses;
+mod bundle_check;
+mod bundle_ls;
+mod certificate;
 #[cfg(feature = "cluster")]
 mod clean;
 mod completions;
@@ -12,6 +17,7 @@ mod files;
 #[cfg(feature = "cluster")]
 mod follow;
 mod images;
+mod in_bundle;
 mod interrupt;
 #[cfg(test)]
 mod journey_tests;
@@ -19,8 +25,12 @@ mod live_lists;
 mod man;
 mod mirror;
 mod notices;
+mod pull;
+mod pull_existing;
+mod push;
 mod rehearsal_end;
 mod rehearse;
+mod relied;
 mod reporting;
 mod results;
 #[cfg(feature = "cluster")]
@@ -30,10 +40,14 @@ mod run_files;
 #[cfg(feature = "cluster")]
 mod run_images;
 mod runtime;
+mod serve;
+mod serving;
+mod shelf;
 #[cfg(feature = "cluster")]
 mod status;
 mod submission;
 mod verify;
+mod verify_bundle;
 
 pub use dispatch::run;
 pub use exit::ExitStatus;

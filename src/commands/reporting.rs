@@ -13,7 +13,7 @@ use crate::transfer::{Outcome, Report};
 use crate::ui::Printer;
 
 /// The version of the report's format.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// The report of an outcome; it names no files yet.
 pub(super) fn report(outcome: &Outcome, registries: &[&Registry], time: Duration) -> Report {
@@ -31,7 +31,7 @@ pub(super) fn report(outcome: &Outcome, registries: &[&Registry], time: Duration
 
 /// Hands the report to programs: the file that was asked for, and standard output for `-o json`.
 pub(super) fn deliver(
-    report: &Report,
+    report: &impl serde::Serialize,
     file: Option<&Utf8Path>,
     output: Format,
     printer: &Printer,

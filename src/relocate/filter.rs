@@ -1,5 +1,7 @@
 //! Which of the listed images are mirrored.
 
+use std::collections::HashSet;
+
 use globset::{Glob, GlobMatcher};
 
 use crate::catalog::Conformance;
@@ -22,6 +24,27 @@ pub struct Filters {
     pub exclude: Vec<Glob>,
     /// `--image`, `--images-file`: more images.
     pub extra: Vec<Reference>,
+}
+
+impl Filters {
+    /// Which of `sources` stay, by the globs alone, and a sentence for each glob that matched
+    /// nothing. A source beside `true` is a runner image: it goes only when an `--exclude` is its
+    /// whole reference.
+    pub fn choose<'a>(
+        &self,
+        sources: impl IntoIterator<Item = (&'a Reference, bool)>,
+    ) -> (HashSet<Reference>, Vec<String>) {
+        let mut sieve = Sieve::new(self);
+        let mut kept = HashSet::new();
+        for (source, runner) in sources {
+            // Asked first, so that its globs are counted for runner images as well.
+            let stays = sieve.keeps(source, None);
+            if if runner { !sieve.names(source) } else { stays } {
+                kept.insert(source.clone());
+            }
+        }
+        (kept, sieve.unused().collect())
+    }
 }
 
 /// [`Filters`] made ready, counting which globs found something.
@@ -145,6 +168,27 @@ mod tests {
             });
             assert_eq!(sieve.keeps(&nfs, None), !matches, "{glob}");
         }
+    }
+
+    #[test]
+    fn images_are_chosen_by_globs_and_runners_by_their_whole_name() {
+        let names = ["a.io/one:1", "a.io/two:1", "a.io/run:1"];
+        let sources = names.map(|name| name.parse::<Reference>().expect("a reference"));
+        let choose = |include: &[&str], exclude: &[&str]| {
+            let filters = Filters {
+                include: globs(include),
+                exclude: globs(exclude),
+                ..Filters::default()
+            };
+            let all = sources.iter().zip([false, false, true]);
+            let (kept, unused) = filters.choose(all);
+            let kept = sources.each_ref().map(|source| kept.contains(source));
+            (kept, unused.len())
+        };
+        assert_eq!(choose(&[], &[]), ([true, true, true], 0));
+        assert_eq!(choose(&["one"], &[]), ([true, false, true], 0));
+        assert_eq!(choose(&[], &["run", "x"]), ([true, true, true], 1));
+        assert_eq!(choose(&[], &["a.io/run:1"]), ([true, true, false], 0));
     }
 
     #[test]

@@ -2,17 +2,23 @@
 
 use axum::body::BodyDataStream;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE};
 use axum::http::request::Parts;
 use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::answer::Refusal;
 use super::range::chunk;
+use super::tally::Stalled;
 
 /// The next chunk; `None` at the end that was announced.
 pub(super) async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Refusal> {
     let broken = |e: axum::Error| {
+        let reason = std::error::Error::source(&e);
+        if reason.is_some_and(|reason| reason.is::<Stalled>()) {
+            let status = StatusCode::REQUEST_TIMEOUT;
+            return Refusal::new(status, "BLOB_UPLOAD_INVALID", e).with(CONNECTION, "close");
+        }
         let message = format!("the request's body broke off: {e}");
         Refusal::bad("BLOB_UPLOAD_INVALID", message)
     };

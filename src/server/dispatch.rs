@@ -4,18 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::extract::{Request, State};
 use axum::http::header::EXPECT;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderValue, Method, Request};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 
 use super::answer::{API_VERSION, Refusal};
-use super::options::{AccessLine, Options};
+use super::operation::Operation;
+use super::options::Options;
 use super::page::Query;
+use super::prefix::Prefixed;
+use super::pull::no_repository;
 use super::route::{NoRoute, PathKind, Route};
+use super::socket::Peer;
+use super::tally::{Counted, Received, Tally};
 use super::uploads::Uploads;
 use super::{lists, publish, pull, push};
 use crate::content::Store;
@@ -27,25 +32,30 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// What all requests of one server share.
 pub(super) struct Shared<S: Store> {
-    pub(super) store: Arc<S>,
+    pub(super) store: Arc<Prefixed<S>>,
     pub(super) uploads: Uploads<S::Upload>,
     pub(super) options: Options,
+    pub(super) operation: Arc<Operation>,
 }
 
 /// Answers one request.
 pub(super) async fn dispatch<S: Store>(
-    State(shared): State<Arc<Shared<S>>>,
-    request: Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    let mut body = body.into_data_stream();
+    shared: &Shared<S>,
+    peer: &Arc<Peer>,
+    request: Request<Incoming>,
+) -> Response<Counted> {
+    let (parts, incoming) = request.into_parts();
+    let operation = &shared.operation;
+    let mut tally = Tally::begin(operation, peer, &parts);
     let path = percent_decode_str(parts.uri.path()).decode_utf8();
     let path = path.as_deref().unwrap_or_default();
-    let route = Route::parse(path);
-    let result = match &route {
-        Ok(route) => answer(&shared, route, &parts, &mut body).await,
-        Err(reason) => Err(NoRoute::clone(reason).into()),
-    };
+    let endpoint = Endpoint::parse(path);
+    endpoint.describe(&mut tally);
+    let manifest = tally.kind == PathKind::Manifest;
+    let within = manifest.then_some(operation.limits.manifest);
+    let body = Received::body(incoming, operation, peer, within);
+    let mut body = body.into_data_stream();
+    let result = serve(shared, &endpoint, &parts, &mut body, &mut tally).await;
     let mut response = match result {
         Ok(response) => response,
         Err(refusal) => {
@@ -60,16 +70,82 @@ pub(super) async fn dispatch<S: Store>(
     }
     let status = response.status().as_u16();
     tracing::debug!(method = %parts.method, path, status, "answered");
-    if let Some(on_request) = &shared.options.on_request {
-        let route = route.as_ref().ok();
-        on_request(AccessLine {
-            method: parts.method.to_string(),
-            path: route.map_or(PathKind::Other, Route::kind),
-            repository: route.and_then(Route::repository).map(str::to_owned),
-            status,
-        });
+    Counted::wrap(response, tally)
+}
+
+/// What a path leads to.
+enum Endpoint<'a> {
+    Health,
+    Metrics,
+    /// `/v2/` and below.
+    Registry(Result<Route<'a>, NoRoute>),
+    Nothing,
+}
+
+impl<'a> Endpoint<'a> {
+    fn parse(path: &'a str) -> Self {
+        match path {
+            "/healthz" => Self::Health,
+            "/metrics" => Self::Metrics,
+            "/v2" => Self::Registry(Route::parse(path)),
+            path if path.starts_with("/v2/") => Self::Registry(Route::parse(path)),
+            _ => Self::Nothing,
+        }
     }
-    response
+
+    fn describe(&self, tally: &mut Tally) {
+        tally.kind = match self {
+            Self::Health => PathKind::Health,
+            Self::Metrics => PathKind::Metrics,
+            Self::Registry(Ok(route)) => route.kind(),
+            Self::Registry(Err(_)) | Self::Nothing => PathKind::Other,
+        };
+        if let (Some(line), Self::Registry(Ok(route))) = (&mut tally.line, self) {
+            line.repository = route.repository().map(str::to_owned);
+            line.reference = match route {
+                Route::Manifest { reference, .. } => Some(reference.to_string()),
+                Route::Blob { digest, .. } | Route::Referrers { digest, .. } => {
+                    Some(digest.to_string())
+                }
+                // Who knows the id of an upload may write to it.
+                _ => None,
+            };
+        }
+    }
+}
+
+/// What comes before any content: whether the server takes requests, and from this client.
+async fn serve<S: Store>(
+    shared: &Shared<S>,
+    endpoint: &Endpoint<'_>,
+    parts: &Parts,
+    body: &mut BodyDataStream,
+    tally: &mut Tally,
+) -> Result<Response, Refusal> {
+    let operation = &shared.operation;
+    let reading = parts.method == Method::GET || parts.method == Method::HEAD;
+    let route = match endpoint {
+        Endpoint::Health | Endpoint::Metrics if !reading => {
+            return Err(unsupported(parts.method.as_str(), "GET, HEAD"));
+        }
+        Endpoint::Health => return Ok(operation.health()),
+        Endpoint::Nothing => return Err(NoRoute::Unknown.into()),
+        Endpoint::Metrics => None,
+        Endpoint::Registry(route) => Some(route),
+    };
+    operation.admit()?;
+    let user = operation.login(parts).await?;
+    if let Some(line) = &mut tally.line {
+        line.user = user;
+    }
+    let Some(route) = route else {
+        return Ok(operation.report(shared.uploads.count()));
+    };
+    let route = route.as_ref().map_err(|reason| NoRoute::clone(reason))?;
+    if let Some(outside) = route.repository().filter(|r| !shared.store.holds(r)) {
+        return Err(no_repository(outside));
+    }
+    answer(shared, route, parts, body).await
 }
 
 async fn answer<S: Store>(

@@ -1,13 +1,12 @@
-//! What an embedded registry is told, and what it tells.
+//! What an embedded registry is told.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::PathKind;
-
-/// Hears of every request once its answer's status is known. Called from many tasks at once;
-/// must be quick.
-pub type OnRequest = Arc<dyn Fn(AccessLine) + Send + Sync>;
+use super::access::OnRequest;
+use super::limits::Limits;
+use super::login::Logins;
+use super::tls::Tls;
 
 /// How to serve.
 #[derive(Clone)]
@@ -16,6 +15,16 @@ pub struct Options {
     pub read_only: bool,
     /// The most bytes that one blob upload may have.
     pub upload_limit: u64,
+    /// The path below which the store's repositories appear: with `k8s`, its `pause` is served
+    /// as `k8s/pause`, and a name outside is answered with 404 `NAME_UNKNOWN`.
+    pub prefix: Option<String>,
+    /// Serve HTTPS with this certificate; `None` serves plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// Who may use the registry and read `/metrics`; `None` lets everyone in. `/healthz` asks
+    /// nobody.
+    pub logins: Option<Arc<Logins>>,
+    /// What one client may take.
+    pub limits: Limits,
     /// Hears of every request.
     pub on_request: Option<OnRequest>,
 }
@@ -26,6 +35,10 @@ impl Default for Options {
             read_only: false,
             // Far above any image layer; one client alone cannot send without end.
             upload_limit: 16 << 30,
+            prefix: None,
+            tls: None,
+            logins: None,
+            limits: Limits::default(),
             on_request: None,
         }
     }
@@ -36,19 +49,10 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("read_only", &self.read_only)
             .field("upload_limit", &self.upload_limit)
+            .field("prefix", &self.prefix)
+            .field("tls", &self.tls.is_some())
+            .field("logins", &self.logins.is_some())
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// One answered request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessLine {
-    /// `GET`, `HEAD`, …
-    pub method: String,
-    /// Which endpoint.
-    pub path: PathKind,
-    /// The repository, for the endpoints that have one.
-    pub repository: Option<String>,
-    /// The status of the answer.
-    pub status: u16,
 }

@@ -47,6 +47,10 @@ pub enum PathKind {
     Tags,
     /// The list of referrers.
     Referrers,
+    /// `/healthz`.
+    Health,
+    /// `/metrics`.
+    Metrics,
     /// No path of a registry.
     Other,
 }

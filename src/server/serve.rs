@@ -1,24 +1,29 @@
 //! The listening side: a bound address, its connections and their orderly end.
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::dispatch::{Shared, dispatch};
+use super::connection;
+use super::dispatch::Shared;
+use super::operation::Operation;
 use super::options::Options;
+use super::prefix::Prefixed;
 use super::uploads::Uploads;
 use crate::content::Store;
+use crate::oci::is_repository;
 
-/// How long requests under way may go on after the stop; then the server is done without them.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long nothing is accepted after the system refused, as it does when all descriptors are in
+/// use: some will be free again.
+const BREATH: Duration = Duration::from_millis(100);
+/// How many clients that come during the stop are told so at once.
+const LATE: usize = 64;
 
 /// A registry that is bound to its address and not yet answering.
 pub struct Server<S: Store> {
@@ -29,12 +34,18 @@ pub struct Server<S: Store> {
 
 impl<S: Store> Server<S> {
     /// Binds `address`; port 0 takes a free one. Clients that connect from now on wait.
+    /// `InvalidInput` when the prefix cannot begin the name of a repository.
     pub async fn bind(address: SocketAddr, store: Arc<S>, options: Options) -> io::Result<Self> {
+        if let Some(prefix) = options.prefix.as_deref().filter(|p| !is_repository(p)) {
+            let message = format!("`{prefix}` cannot begin the name of a repository");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shared = Shared {
-            store,
+            store: Arc::new(Prefixed::new(store, options.prefix.clone())),
             uploads: Uploads::new(),
+            operation: Arc::new(Operation::new(&options)),
             options,
         };
         Ok(Self {
@@ -49,28 +60,52 @@ impl<S: Store> Server<S> {
         self.address
     }
 
-    /// Answers until `cancel`, then finishes what is under way, for five seconds at most.
+    /// Answers until `cancel`, then finishes what is under way, within
+    /// [`grace`](super::Limits::grace). Who comes in that time is answered with 503, `/healthz`
+    /// included. At the end every connection is closed.
     pub async fn run(self, cancel: CancellationToken) -> io::Result<()> {
-        // Small answers must not wait for the client's delayed acknowledgement.
-        let listener = self.listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY was refused");
-            }
-        });
-        let router = Router::new()
-            .fallback(dispatch::<S>)
-            .with_state(self.shared);
-        let serving = axum::serve(listener, router)
-            .with_graceful_shutdown(cancel.clone().cancelled_owned())
-            .into_future();
-        let patience = async {
-            cancel.cancelled().await;
-            tokio::time::sleep(GRACE).await;
+        let Self {
+            listener, shared, ..
+        } = self;
+        let operation = Arc::clone(&shared.operation);
+        let serve = |(stream, address): (TcpStream, SocketAddr), late: bool| {
+            // A stop that is over is no news to who came after it.
+            let stop = if late {
+                CancellationToken::new()
+            } else {
+                cancel.clone()
+            };
+            connection::serve(stream, address, Arc::clone(&shared), stop, late)
         };
-        tokio::select! {
-            result = serving => result,
-            () = patience => Ok(()),
+        let mut open = JoinSet::new();
+        while !cancel.is_cancelled() {
+            operation.metrics.connections(open.len());
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                Some(_) = open.join_next() => {}
+                accepted = accept(&listener), if open.len() < operation.limits.connections => {
+                    open.spawn(serve(accepted, false));
+                }
+            }
         }
+        operation.stop();
+        let end = Instant::now() + operation.limits.grace;
+        let mut late = JoinSet::new();
+        while !open.is_empty() {
+            operation.metrics.connections(open.len() + late.len());
+            tokio::select! {
+                () = sleep_until(end) => break,
+                Some(_) = open.join_next() => {}
+                Some(_) = late.join_next() => {}
+                accepted = accept(&listener), if late.len() < LATE => {
+                    late.spawn(serve(accepted, true));
+                }
+            }
+        }
+        drop(listener);
+        open.shutdown().await;
+        late.shutdown().await;
+        Ok(())
     }
 
     /// Answers on a task of its own, until the handle is stopped or dropped.
@@ -80,6 +115,27 @@ impl<S: Store> Server<S> {
             address: self.address,
             task: tokio::spawn(self.run(cancel.clone())),
             guard: cancel.drop_guard(),
+        }
+    }
+}
+
+/// The next client.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            // The client was quicker.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::ConnectionReset
+                        | io::ErrorKind::ConnectionRefused
+                ) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections");
+                sleep(BREATH).await;
+            }
         }
     }
 }

@@ -57,6 +57,11 @@ impl<U> Uploads<U> {
         Ok(id)
     }
 
+    /// How many sessions are open, those in use by a request left out.
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// How many bytes the session has received.
     pub(super) fn received(&self, repository: &str, id: &str) -> Option<u64> {
         let open = self.lock();

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::credentials::credential_files;
 use super::source_mirror::source_mirrors;
 use super::{Environment, SettingsError};
-use crate::cli::AccessArgs;
+use crate::cli::{AccessArgs, SourceAccessArgs};
 use crate::registry::{Options, Proxies, Side};
 
 /// Resolved `--authfile`, `--ca-file`, `--source-mirror` and their kin.
@@ -70,6 +70,30 @@ impl Access {
             target,
             jobs: jobs.get(),
         })
+    }
+}
+
+impl Access {
+    /// The same for a verb that writes to no registry.
+    pub fn of_source(
+        args: &SourceAccessArgs,
+        source_mirror: &[String],
+        environment: &Environment,
+    ) -> Result<Self, SettingsError> {
+        let SourceAccessArgs {
+            authfile,
+            ca_file,
+            insecure_skip_tls_verify,
+            jobs,
+        } = args;
+        let args = AccessArgs {
+            authfile: authfile.clone(),
+            ca_file: ca_file.clone(),
+            plain_http: false,
+            insecure_skip_tls_verify: *insecure_skip_tls_verify,
+            jobs: *jobs,
+        };
+        Self::resolve(&args, source_mirror, environment)
     }
 }
 

@@ -58,6 +58,12 @@ impl Environment {
             .or_else(|| Some(self.home()?.join(".cache")))
     }
 
+    /// `$XDG_DATA_HOME`, else `~/.local/share`.
+    pub fn data_home(&self) -> Option<Utf8PathBuf> {
+        self.path("XDG_DATA_HOME")
+            .or_else(|| Some(self.home()?.join(".local/share")))
+    }
+
     /// The directories of `PATH`.
     pub fn search_path(&self) -> Vec<Utf8PathBuf> {
         self.get("PATH").map_or_else(Vec::new, |path| {

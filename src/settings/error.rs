@@ -28,11 +28,11 @@ pub enum SettingsError {
     #[error(transparent)]
     Product(#[from] SubmissionError),
     /// A value of a flag makes no sense.
-    #[error("{flag} {value}: {reason}")]
+    #[error("{flag}{}{value}: {reason}", if value.is_empty() { "" } else { " " })]
     Value {
         /// The flag, or the positional argument.
         flag: &'static str,
-        /// As typed.
+        /// As typed; empty for a switch.
         value: String,
         /// What is wrong, and what was expected.
         reason: String,
@@ -60,6 +60,35 @@ pub enum SettingsError {
     /// Nothing says where to keep what is read once.
     #[error("there is no cache folder: neither XDG_CACHE_HOME nor HOME is set")]
     NoCacheDir,
+    /// Nothing says where to keep what must outlive a run.
+    #[error("there is no folder for a certificate: neither XDG_DATA_HOME nor HOME is set")]
+    NoDataDir,
+    /// A registry cannot be checked without a list.
+    #[error("{target} is no file here, and to check a registry --kubernetes-version is needed")]
+    NoVersion {
+        /// As typed.
+        target: String,
+    },
+    /// Writing a bundle would lose what lies in its place.
+    #[error("{bundle}: {reason}")]
+    Occupied {
+        /// The bundle.
+        bundle: Utf8PathBuf,
+        /// What is there.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A bundle does not hold what was asked for.
+    #[error("{bundle} does not hold Kubernetes {version}: {held}")]
+    NotInBundle {
+        /// The bundle.
+        bundle: Utf8PathBuf,
+        /// What was asked for.
+        version: String,
+        /// What is in it.
+        held: String,
+    },
     /// The list of a release is not there yet.
     #[error("the image list of Kubernetes {version} was not read: --live does not work here")]
     Unread {
@@ -98,6 +127,11 @@ impl SettingsError {
                  image; --catalog takes a folder of lists"
                     .to_owned(),
             ),
+            Self::NoVersion { target } => Some(format!(
+                "airbuoy verify {target} --kubernetes-version v1.36.1"
+            )),
+            Self::Occupied { hint, .. } => Some(hint.clone()),
+            Self::NoDataDir => Some("name one with --tls-dir".to_owned()),
             Self::NoCacheDir => Some("name one with --cache-dir".to_owned()),
             Self::Product(error) => error.hint().map(str::to_owned),
             _ => None,
@@ -120,6 +154,10 @@ impl SettingsError {
             | Self::Value { .. }
             | Self::Content { .. }
             | Self::NoCacheDir
+            | Self::NoDataDir
+            | Self::NoVersion { .. }
+            | Self::NotInBundle { .. }
+            | Self::Occupied { .. }
             | Self::Unread { .. } => false,
         }
     }

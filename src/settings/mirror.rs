@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::out_dir::{out_dir, report_file};
-use super::placement::{Placement, target};
+use super::placement::{Placement, others, target};
 use super::{Access, Environment, SettingsError};
 use crate::cli::{
     Format, FormatArgs, MirrorArgs, OutDirArgs, OutputArgs, ReleaseArgs, SourceMirrorArgs,
@@ -53,14 +53,7 @@ impl MirrorSettings {
         } = args;
         let placement = Placement::resolve(kubernetes_version, catalog, selection, naming)?;
         let first = target(to)?;
-        let mut others: Vec<TargetPrefix> = Vec::with_capacity(also.len());
-        for text in also {
-            let other = target(text)?;
-            if other == first || others.contains(&other) {
-                return Err(SettingsError::value("--also", text, "it is named twice"));
-            }
-            others.push(other);
-        }
+        let others = others(also, &first)?;
         let access = Access::resolve(access, source_mirror, environment)?;
         Ok(Self {
             placement,

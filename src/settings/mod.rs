@@ -2,6 +2,10 @@
 //! what comes out of here was checked before any byte moves.
 
 mod access;
+mod bundle_ls;
+mod bundle_path;
+mod byte_size;
+mod carried;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod config;
@@ -17,12 +21,15 @@ mod mirror;
 mod out_dir;
 mod placement;
 mod product;
+mod pull;
+mod push;
 mod rehearse;
 mod release;
 mod results;
 #[cfg(feature = "cluster")]
 mod run;
 mod run_script;
+mod serve;
 mod source_mirror;
 #[cfg(feature = "cluster")]
 mod status;
@@ -30,6 +37,8 @@ mod submission;
 mod verify;
 
 pub use access::Access;
+pub use bundle_ls::BundleLsSettings;
+pub use carried::{Carried, Shipment};
 #[cfg(feature = "cluster")]
 pub use cluster::ClusterSettings;
 pub use config::ConfigSettings;
@@ -41,13 +50,16 @@ pub use live::{cache_dir, live_source};
 pub use messages::Messages;
 pub use mirror::MirrorSettings;
 pub use placement::Placement;
+pub use pull::PullSettings;
+pub use push::PushSettings;
 pub use rehearse::RehearseSettings;
 pub use release::Release;
 pub use results::ResultsSettings;
 #[cfg(feature = "cluster")]
 pub use run::RunSettings;
 pub use run_script::RunScript;
+pub use serve::{AccessLog, ServeSettings, ServeTls};
 #[cfg(feature = "cluster")]
 pub use status::{CleanSettings, StatusSettings};
 pub use submission::{NewFolder, Subject, SubmissionSettings};
-pub use verify::VerifySettings;
+pub use verify::{VerifyBundle, VerifyRegistry, VerifySettings};

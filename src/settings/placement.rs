@@ -85,7 +85,23 @@ pub(super) fn target(text: &str) -> Result<TargetPrefix, SettingsError> {
     Ok(text.parse::<TargetPrefix>()?)
 }
 
-fn layout(args: &NamingArgs, sets: &[ImageSet]) -> Result<Layout, SettingsError> {
+/// The TARGETs of `--also`: none twice, none the first one again.
+pub(super) fn others(
+    also: &[String],
+    first: &TargetPrefix,
+) -> Result<Vec<TargetPrefix>, SettingsError> {
+    let mut others: Vec<TargetPrefix> = Vec::with_capacity(also.len());
+    for text in also {
+        let other = target(text)?;
+        if other == *first || others.contains(&other) {
+            return Err(SettingsError::value("--also", text, "it is named twice"));
+        }
+        others.push(other);
+    }
+    Ok(others)
+}
+
+pub(super) fn layout(args: &NamingArgs, sets: &[ImageSet]) -> Result<Layout, SettingsError> {
     let NamingArgs {
         flat,
         e2e_repo_config,
@@ -105,7 +121,7 @@ fn layout(args: &NamingArgs, sets: &[ImageSet]) -> Result<Layout, SettingsError>
     }
 }
 
-fn globs(flag: &'static str, texts: &[String]) -> Result<Vec<Glob>, SettingsError> {
+pub(super) fn globs(flag: &'static str, texts: &[String]) -> Result<Vec<Glob>, SettingsError> {
     let parse = |text: &String| {
         Glob::new(text).map_err(|e| SettingsError::value(flag, text, e.kind().to_string()))
     };

@@ -15,6 +15,8 @@ pub struct RehearseSettings {
     pub placement: Placement,
     /// The private registry; none for an embedded one.
     pub target: Option<TargetPrefix>,
+    /// Go over a bundle.
+    pub via_bundle: bool,
     /// How it is reached.
     pub access: Access,
     /// Where the config files go, when they are wanted.
@@ -30,6 +32,7 @@ impl RehearseSettings {
     pub fn resolve(args: &RehearseArgs, environment: &Environment) -> Result<Self, SettingsError> {
         let RehearseArgs {
             target: to,
+            via_bundle,
             kubernetes_version,
             catalog,
             selection,
@@ -55,6 +58,7 @@ impl RehearseSettings {
         Ok(Self {
             placement: Placement::resolve(kubernetes_version, catalog, selection, naming)?,
             target: to.as_deref().map(target).transpose()?,
+            via_bundle: *via_bundle,
             access: Access::resolve(access, source_mirror, environment)?,
             out_dir: dir.as_deref().map(out_dir).transpose()?,
             output: *output,

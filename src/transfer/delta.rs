@@ -33,6 +33,13 @@ impl AtTarget {
         self.0.entry(digest).or_default().push(repository);
     }
 
+    /// Adds the places of another target.
+    pub fn extend(&mut self, other: Self) {
+        for (digest, places) in other.0 {
+            self.0.entry(digest).or_default().extend(places);
+        }
+    }
+
     /// A repository of `host` that holds the blob.
     pub fn on_host(&self, digest: &Digest, host: &str) -> Option<&Repository> {
         let places = self.0.get(digest)?;

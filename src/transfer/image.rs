@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::delta::AtTarget;
 use super::report::{Blobs, Bytes, ErrorRow, ImageRow};
+use crate::bundle::External;
 use crate::content::{Code, Failure};
 use crate::event::ImageStatus;
 use crate::oci::{PlatformSelection, Reference};
@@ -96,6 +97,9 @@ pub struct Outcome {
     pub blobs: Blobs,
     /// Byte counts.
     pub bytes: Bytes,
+    /// Of a check: the blobs of the sound images, sorted by digest, with their upstream
+    /// repositories.
+    pub held: Vec<External>,
     /// The run was stopped before its end.
     pub cancelled: bool,
 }

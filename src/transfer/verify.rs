@@ -1,7 +1,7 @@
 //! Whether a target really holds what it should: every manifest read and hashed, every blob
 //! there with its size, and on demand every byte read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -13,6 +13,7 @@ use super::content::Node;
 use super::image::{CopyError, Outcome};
 use super::report::{ErrorRow, ImageRow};
 use super::resolve::unreadable;
+use crate::bundle::External;
 use crate::content::{Code, Failure, Retry, Source, Target, Verified};
 use crate::event::{BlobOutcome, Event, ImageStatus, Observer};
 use crate::oci::{Descriptor, Digest, PlatformSelection, Reference, Repository};
@@ -128,8 +129,12 @@ async fn check<R: Source + Target>(
         .filter(|place| !damage.contains_host(place))
         .count() as u64;
     outcome.blobs.unique = outcome.blobs.present;
+    let mut held = Held::default();
     for (index, (image, tree)) in images.iter().zip(&trees).enumerate() {
         let verdict = judge(image, tree, &damage);
+        if verdict.is_ok() {
+            held.add(image, tree.iter().flatten());
+        }
         let error = verdict.err().map(CopyError::target);
         let root = tree.as_ref().ok().and_then(|tree| tree.first());
         let status = if error.is_some() {
@@ -153,7 +158,33 @@ async fn check<R: Source + Target>(
         });
         outcome.errors.extend(error.map(|error| (index, error)));
     }
+    outcome.held = held.into_rows();
     outcome
+}
+
+/// Blobs that were found where they should be: digest ▶ size, upstream repositories.
+#[derive(Default)]
+struct Held(BTreeMap<Digest, (u64, BTreeSet<String>)>);
+
+impl Held {
+    fn add<'a>(&mut self, image: &Check, tree: impl Iterator<Item = &'a Arc<Node>>) {
+        let repository = image.source.repository().to_string();
+        for blob in tree.flat_map(|node| &node.blobs) {
+            let row = self.0.entry(blob.digest.clone());
+            let (_, repositories) = row.or_insert_with(|| (blob.size, BTreeSet::new()));
+            repositories.insert(repository.clone());
+        }
+    }
+
+    fn into_rows(self) -> Vec<External> {
+        let rows = self.0.into_iter();
+        rows.map(|(digest, (size, repositories))| External {
+            digest,
+            size,
+            repositories: repositories.into_iter().collect(),
+        })
+        .collect()
+    }
 }
 
 /// Reads an image's manifests from the top down.

@@ -2,6 +2,7 @@
 
 use super::style::Style;
 use super::text::hanging;
+use crate::bundle::BundleError;
 use crate::content::Failure;
 use crate::results::ResultsError;
 use crate::settings::SettingsError;
@@ -48,6 +49,9 @@ pub(super) fn hint_line(hint: &str, style: Style) -> String {
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(failure) = cause.downcast_ref::<Failure>() {
         return failure.hint_text().map(str::to_owned);
+    }
+    if let Some(error) = cause.downcast_ref::<BundleError>() {
+        return error.hint();
     }
     if let Some(error) = cause.downcast_ref::<SettingsError>() {
         return error.hint();

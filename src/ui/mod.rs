@@ -1,6 +1,7 @@
 //! What people and programs see: the only room that prints. Progress, notices and errors go to
 //! standard error; what was asked for goes to standard output.
 
+mod bundle;
 mod error;
 mod failures;
 mod images;
@@ -18,6 +19,10 @@ mod summary;
 mod table;
 mod text;
 
+pub use bundle::{
+    Pulled, bundle_up_to_date, bundle_verified, contents_summary, contents_table, faults,
+    repair_hint,
+};
 pub use failures::failures;
 pub use images::{images_summary, images_table};
 pub use logging::start_logging;
@@ -30,5 +35,5 @@ pub use running::{preflight, progress_line, run_event, status_table};
 pub use size::{bytes, count, duration};
 pub use style::Style;
 pub use submission::{checks_table, refused};
-pub use summary::{mirrored, planned, stopped, verified};
+pub use summary::{mirrored, planned, pulled, pushed, stopped, verified};
 pub use table::Table;

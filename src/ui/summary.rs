@@ -8,8 +8,49 @@ use crate::event::ImageStatus;
 use crate::registry::{RequestKind, Side};
 use crate::transfer::Report;
 
+/// What a verb does to images, in the past.
+struct Words {
+    done: &'static str,
+    moved: &'static str,
+    not_twice: &'static str,
+    was_there: &'static str,
+}
+
+const MIRROR: Words = Words {
+    done: "Mirrored",
+    moved: "sent",
+    not_twice: "not sent twice",
+    was_there: "was there",
+};
+
+const PUSH: Words = Words {
+    done: "Pushed",
+    ..MIRROR
+};
+
+const PULL: Words = Words {
+    done: "Pulled",
+    moved: "fetched",
+    not_twice: "shared and not fetched twice",
+    was_there: "kept from before",
+};
+
 /// `Mirrored 44 images in 41 s: 4.2 GB sent, …`, or `Nothing to do: …`.
 pub fn mirrored(report: &Report) -> String {
+    copied(report, &MIRROR)
+}
+
+/// `Pushed 44 images in 41 s: 4.2 GB sent, …`, or `Nothing to do: …`.
+pub fn pushed(report: &Report) -> String {
+    copied(report, &PUSH)
+}
+
+/// `Pulled 44 images in 41 s: 4.2 GB fetched, …`, or `Nothing to do: …`.
+pub fn pulled(report: &Report) -> String {
+    copied(report, &PULL)
+}
+
+fn copied(report: &Report, words: &Words) -> String {
     let time = duration(Duration::from_secs_f64(report.seconds));
     let Tally {
         copied,
@@ -19,22 +60,39 @@ pub fn mirrored(report: &Report) -> String {
         ..
     } = tally(report);
     if copied == 0 && failed == 0 {
-        let heads = |side| requests(report, side, "HEAD");
+        let heads = [Side::Source, Side::Target].map(|side| requests(report, side, "HEAD"));
+        let heads: Vec<String> = heads
+            .iter()
+            .filter(|n| **n > 0)
+            .map(u64::to_string)
+            .collect();
+        let heads = match heads.is_empty() {
+            true => String::new(),
+            false => format!("{} manifest HEADs, ", heads.join(" + ")),
+        };
         let skipped = match skipped {
             0 => String::new(),
             n => format!(", {n} skipped"),
         };
         return format!(
-            "Nothing to do: {} up to date{skipped} ({} + {} manifest HEADs, {time})",
+            "Nothing to do: {} up to date{skipped} ({heads}{time})",
             count(present, "image"),
-            heads(Side::Source),
-            heads(Side::Target),
         );
     }
-    let mut facts = vec![format!("{} sent", bytes(report.bytes.transferred))];
-    let there = report.bytes.unique.saturating_sub(report.bytes.transferred);
+    let Words {
+        done,
+        moved,
+        not_twice,
+        was_there,
+    } = words;
+    let mut facts = vec![format!("{} {moved}", bytes(report.bytes.transferred))];
+    let known = report.bytes.transferred + report.bytes.external;
+    let there = report.bytes.unique.saturating_sub(known);
     if there > 0 && failed == 0 {
-        facts.push(format!("{} was there", bytes(there)));
+        facts.push(format!("{} {was_there}", bytes(there)));
+    }
+    if report.bytes.external > 0 {
+        facts.push(format!("{} left to the base", bytes(report.bytes.external)));
     }
     let twice = report.bytes.logical.saturating_sub(report.bytes.unique);
     if twice > 0 {
@@ -45,11 +103,11 @@ pub fn mirrored(report: &Report) -> String {
                 count(usize::try_from(n).unwrap_or(usize::MAX), "layer")
             ),
         };
-        facts.push(format!("{} not sent twice{mounted}", bytes(twice)));
+        facts.push(format!("{} {not_twice}{mounted}", bytes(twice)));
     }
     if report.bytes.wasted > 0 {
         facts.push(format!(
-            "{} sent again after faults",
+            "{} {moved} again after faults",
             bytes(report.bytes.wasted)
         ));
     }
@@ -65,7 +123,7 @@ pub fn mirrored(report: &Report) -> String {
     } else {
         format!("{copied} of {}", count(copied + present + failed, "image"))
     };
-    format!("Mirrored {all} in {time}: {}", facts.join(", "))
+    format!("{done} {all} in {time}: {}", facts.join(", "))
 }
 
 /// What a run that was stopped leaves behind.
@@ -239,6 +297,32 @@ mod tests {
         assert_eq!(
             mirrored(&report(&[ImageStatus::Present; 44])),
             "Nothing to do: 44 images up to date (44 + 44 manifest HEADs, 0.1 s)"
+        );
+    }
+
+    #[test]
+    fn a_delta_says_what_its_base_saves() {
+        let mut delta = report(&[ImageStatus::Copied; 44]);
+        delta.bytes = Bytes {
+            logical: 6_100_000_000,
+            unique: 4_200_000_000,
+            transferred: 1_100_000_000,
+            wasted: 0,
+            external: 3_100_000_000,
+        };
+        assert_eq!(
+            pulled(&delta),
+            "Pulled 44 images in 0.1 s: 1.1 GB fetched, 3.1 GB left to the base, 1.9 GB shared \
+             and not fetched twice, 0 failed"
+        );
+        delta.requests.clear();
+        assert!(pushed(&delta).starts_with("Pushed 44 images"));
+        let mut nothing = report(&[ImageStatus::Present; 2]);
+        nothing.requests.remove(0);
+        let told = pushed(&nothing);
+        assert_eq!(
+            told,
+            "Nothing to do: 2 images up to date (44 manifest HEADs, 0.1 s)"
         );
     }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod access_log;
 pub(crate) mod airbuoy;
+pub(crate) mod containerd;
 pub(crate) mod content;
 #[cfg(feature = "cluster")]
 pub(crate) mod fake_cluster;
@@ -15,6 +16,7 @@ pub(crate) mod layer;
 pub(crate) mod peers;
 pub(crate) mod push;
 pub(crate) mod registry;
+pub(crate) mod relay;
 pub(crate) mod run;
 pub(crate) mod site;
 pub(crate) mod skip;

@@ -1,0 +1,185 @@
+//! `airbuoy serve BUNDLE`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::access_log::Log;
+use super::addresses::{hosts, reachable};
+use super::certificate::Certificate;
+use super::interrupt::cancel_on_signal_saying;
+use super::serving::{Facts, Says};
+use super::{ExitStatus, runtime};
+use crate::bundle::{Bundle, BundleError};
+use crate::cli::ServeArgs;
+use crate::server::{Logins, Options, Server};
+use crate::settings::{Environment, ServeSettings};
+use crate::ui::Printer;
+
+/// What is said when the server is told to stop.
+const STOPPING: &str = "Stopping: requests under way may end. Once more stops at once.";
+
+/// `--htpasswd`.
+const HTPASSWD: &str = "--htpasswd";
+
+pub(super) fn run(
+    args: &ServeArgs,
+    environment: &Environment,
+    printer: &Printer,
+) -> anyhow::Result<ExitStatus> {
+    let settings = ServeSettings::resolve(args, environment)?;
+    let bundle = open(&settings)?;
+    for fault in bundle.check() {
+        printer.warn(&format!("{}: {fault}", bundle.path()));
+    }
+    let mut called: Vec<String> = hosts(settings.listen.ip())
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    called.extend(settings.host_name.clone());
+    let logins = match &settings.htpasswd {
+        Some(path) => {
+            let text = ServeSettings::text(HTPASSWD, path)?;
+            let logins = Logins::parse(&text).with_context(|| path.to_string())?;
+            Some(Arc::new(logins))
+        }
+        None => None,
+    };
+    let log = match &settings.access_log {
+        Some(to) => Some(Log::open(to, printer).context("cannot open the access log")?),
+        None => None,
+    };
+    let serving = Serving {
+        certificate: Certificate::of(&settings, &called)?,
+        bundle,
+        logins,
+        log,
+        settings,
+    };
+    runtime::block_on(serving.run(printer))
+}
+
+/// The bundle, and for a delta the bundles that hold the rest.
+fn open(settings: &ServeSettings) -> Result<Bundle, BundleError> {
+    let bundle = Bundle::open(&settings.bundle)?;
+    let bases = settings.base.iter().map(|path| Bundle::open(path));
+    let bases = bases.collect::<Result<Vec<_>, _>>()?;
+    let here = |digest| bases.iter().any(|base| base.locate(digest).is_some());
+    let external = bundle.external().iter();
+    let absent: HashSet<_> = external
+        .map(|blob| &blob.digest)
+        .filter(|digest| !here(digest))
+        .collect();
+    if !absent.is_empty() {
+        return Err(BundleError::Structure {
+            bundle: bundle.path().to_owned(),
+            reason: format!(
+                "it is a delta, and {} that it leaves out {} in no base",
+                crate::ui::count(absent.len(), "blob"),
+                if absent.len() == 1 { "is" } else { "are" }
+            ),
+            hint: Some(
+                "name the bundles that it is based on with --base; push needs only the delta"
+                    .to_owned(),
+            ),
+        });
+    }
+    Ok(bundle.with_base(bases))
+}
+
+/// Everything that a server is made of.
+struct Serving {
+    settings: ServeSettings,
+    bundle: Bundle,
+    certificate: Option<Certificate>,
+    logins: Option<Arc<Logins>>,
+    log: Option<Log>,
+}
+
+impl Serving {
+    async fn run(self, printer: &Printer) -> anyhow::Result<ExitStatus> {
+        let Self {
+            settings,
+            bundle,
+            certificate,
+            logins,
+            log,
+        } = self;
+        let options = Options {
+            read_only: true,
+            prefix: settings.prefix.clone(),
+            tls: certificate
+                .as_ref()
+                .map(|certificate| certificate.tls.clone()),
+            logins: logins.clone(),
+            limits: settings.limits.clone(),
+            on_request: log.as_ref().map(Log::on_request),
+            ..Options::default()
+        };
+        let server = Server::bind(settings.listen, Arc::new(bundle.clone()), options)
+            .await
+            .with_context(|| format!("cannot listen on {}", settings.listen))?;
+        let facts = Facts {
+            bundle: &bundle,
+            settings: &settings,
+            addresses: reachable(server.local_addr(), settings.host_name.as_deref()),
+            users: logins.as_ref().map(|logins| logins.users()),
+            authority: certificate.as_ref().and_then(|c| c.authority.as_ref()),
+        };
+        facts.tell(printer);
+        let cancel = cancel_on_signal_saying(Arc::new(Says(printer.clone())), STOPPING);
+        let reading = reload_on_hangup(&settings, certificate, logins, log.as_ref(), printer);
+        let ended = tokio::select! {
+            ended = server.run(cancel) => ended,
+            () = reading => Ok(()),
+        };
+        if let Some(log) = log {
+            tokio::task::spawn_blocking(move || log.close()).await?;
+        }
+        ended.context("the server cannot go on")?;
+        printer.say("Stopped.");
+        Ok(ExitStatus::Done)
+    }
+}
+
+/// Reads logins and certificates again at every SIGHUP; never ends. What cannot be read changes
+/// nothing.
+async fn reload_on_hangup(
+    settings: &ServeSettings,
+    certificate: Option<Certificate>,
+    logins: Option<Arc<Logins>>,
+    log: Option<&Log>,
+    printer: &Printer,
+) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+            return std::future::pending().await;
+        };
+        while hangup.recv().await.is_some() {
+            if let Some(log) = log {
+                log.reopen();
+            }
+            if let Some(certificate) = &certificate {
+                said(printer, "the certificate", certificate.reload());
+            }
+            if let (Some(logins), Some(path)) = (&logins, &settings.htpasswd) {
+                let read = || -> anyhow::Result<()> {
+                    let text = ServeSettings::text(HTPASSWD, path)?;
+                    logins.replace(&text).with_context(|| path.to_string())
+                };
+                said(printer, "the logins", read());
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+fn said(printer: &Printer, what: &str, read: anyhow::Result<()>) {
+    match read {
+        Ok(()) => printer.say(&format!("Read {what} again.")),
+        Err(error) => printer.warn(&format!("{what} stay as they were: {error:#}")),
+    }
+}

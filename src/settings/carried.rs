@@ -1,0 +1,254 @@
+//! What of a bundle is pushed, under which names: its record says what `mirror`'s catalogue would.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8Path;
+
+use super::placement::layout;
+use super::{Placement, PushSettings, Release, SettingsError};
+use crate::bundle::{Entry, Record};
+use crate::catalog::{ImageSet, Role};
+use crate::kube_version::KubeVersion;
+use crate::oci::{PlatformSelection, Reference};
+use crate::relocate::{Filters, Relocation, TargetPrefix};
+
+/// A bundle's images and the releases that name them.
+#[derive(Debug, Clone)]
+pub struct Carried {
+    /// What is pushed; none when the bundle has no record, so that only its names are known.
+    placement: Option<Placement>,
+    /// Names that are pushed although no release lists them.
+    extra: Vec<Reference>,
+    layout: crate::relocate::Layout,
+    /// Everything that the bundle holds, by its upstream name or the one inside the bundle.
+    held: BTreeSet<Reference>,
+    /// `--include` and `--exclude`.
+    filters: Filters,
+}
+
+/// What goes to one target.
+#[derive(Debug, Clone)]
+pub struct Shipment {
+    /// Names and config files; none when the bundle has no record.
+    pub relocation: Option<Relocation>,
+    /// From the name in the bundle to the name at the target.
+    pub pulls: Vec<(Reference, Reference)>,
+    /// What the user should know, one sentence each.
+    pub notices: Vec<String>,
+    sets: Vec<ImageSet>,
+}
+
+impl Shipment {
+    /// What the keys' upstream prefixes become at the target.
+    pub fn prefixes(&self) -> BTreeSet<(String, String)> {
+        let Some(relocation) = &self.relocation else {
+            return BTreeSet::new();
+        };
+        let mut prefixes = BTreeSet::new();
+        for set in &self.sets {
+            let config = relocation.repo_config(set);
+            for (key, upstream) in &set.registries {
+                if let Some(prefix) = config.get(key) {
+                    prefixes.insert((upstream.clone(), prefix.to_string()));
+                }
+            }
+        }
+        prefixes
+    }
+}
+
+impl Carried {
+    /// Finds what `settings` ask for in the bundle at `path`.
+    pub fn new(
+        settings: &PushSettings,
+        path: &Utf8Path,
+        entries: &[Entry],
+        record: Option<&Record>,
+    ) -> Result<Self, SettingsError> {
+        let held: BTreeSet<Reference> = entries.iter().filter_map(name_in_bundle).collect();
+        let filters = Filters {
+            include: settings.include.clone(),
+            exclude: settings.exclude.clone(),
+            ..Filters::default()
+        };
+        let sets = wanted_sets(&settings.versions, path, record)?;
+        let layout = layout(&settings.naming, &sets)?;
+        let extra = extras(entries, record, &sets);
+        let placement = record.filter(|_| !sets.is_empty()).map(|record| Placement {
+            release: Release {
+                sets,
+                unread: Vec::new(),
+                sonobuoy: record.sonobuoy.clone(),
+            },
+            platforms: PlatformSelection::All,
+            layout: layout.clone(),
+            filters: Filters {
+                extra: extra.clone(),
+                ..Filters::default()
+            },
+        });
+        Ok(Self {
+            placement,
+            extra,
+            layout,
+            held,
+            filters,
+        })
+    }
+
+    /// The releases; none when the bundle has no record of any.
+    pub fn release(&self) -> Option<&Release> {
+        self.placement.as_ref().map(|placement| &placement.release)
+    }
+
+    /// Where everything goes under `target`.
+    pub fn shipment(&self, target: &TargetPrefix) -> Result<Shipment, SettingsError> {
+        let Some(placement) = &self.placement else {
+            return self.by_name(target);
+        };
+        let relocation = placement.relocation(Some(target))?;
+        let rows = relocation.rows().iter();
+        let listed: BTreeMap<&Reference, bool> = rows
+            .filter(|row| row.skipped.is_none() && row.role != Role::Extra)
+            .map(|row| (&row.source, row.role.is_runner()))
+            .collect();
+        let there = listed.keys().filter(|source| self.held.contains(**source));
+        let (there, all) = (there.count(), listed.len());
+        let title = placement.release.title();
+        let mut notices = Vec::new();
+        if there < all {
+            notices.push(format!(
+                "The bundle holds {there} of the {all} images of {title}"
+            ));
+        }
+        let offered = relocation.rows().iter().filter(|row| row.skipped.is_none());
+        let offered = offered
+            .filter(|row| self.held.contains(&row.source))
+            .map(|row| (&row.source, row.role.is_runner()));
+        let (kept, unused) = self.filters.choose(offered);
+        notices.extend(unused);
+        notices.extend(relocation.notices().iter().cloned());
+        let mut pulls = relocation.pulls();
+        pulls.retain(|(source, _)| kept.contains(source));
+        Ok(Shipment {
+            pulls,
+            notices,
+            relocation: Some(relocation),
+            sets: placement.release.sets.clone(),
+        })
+    }
+
+    /// Without a record: every image right under `target`, by its own name.
+    fn by_name(&self, target: &TargetPrefix) -> Result<Shipment, SettingsError> {
+        let (kept, mut notices) = self
+            .filters
+            .choose(self.extra.iter().map(|source| (source, false)));
+        notices.insert(
+            0,
+            "The bundle does not say which Kubernetes version it is for: its images are pushed by \
+             their own names, and no config files are written"
+                .to_owned(),
+        );
+        let place = |source: &Reference| -> Result<_, SettingsError> {
+            let name = name_at_target(source, &self.layout);
+            Ok((source.clone(), target.join(&name)?))
+        };
+        let chosen = self.extra.iter().filter(|source| kept.contains(*source));
+        Ok(Shipment {
+            relocation: None,
+            sets: Vec::new(),
+            pulls: chosen.map(place).collect::<Result<_, _>>()?,
+            notices,
+        })
+    }
+}
+
+/// The name by which an entry is read: upstream's when it is known.
+fn name_in_bundle(entry: &Entry) -> Option<Reference> {
+    entry.source.clone().or_else(|| entry.reference())
+}
+
+/// `path:tag`, or only the last part of the path under `--flat`.
+fn name_at_target(source: &Reference, layout: &crate::relocate::Layout) -> String {
+    let path = source.repository().path();
+    let path = match layout {
+        crate::relocate::Layout::Flat => path.rsplit('/').next().unwrap_or(path),
+        _ => path,
+    };
+    match source.tag() {
+        Some(tag) => format!("{path}:{tag}"),
+        // As for any image that is mirrored by its digest.
+        None => {
+            let digest = source.digest().map_or("", |digest| digest.hex());
+            format!("{path}:sha256-{}", digest.get(..12).unwrap_or(digest))
+        }
+    }
+}
+
+/// The releases that were asked for, or all of them.
+fn wanted_sets(
+    versions: &[KubeVersion],
+    path: &Utf8Path,
+    record: Option<&Record>,
+) -> Result<Vec<ImageSet>, SettingsError> {
+    let all = record.map_or(&[][..], |record| &record.releases);
+    if versions.is_empty() {
+        return Ok(all.to_vec());
+    }
+    let mut wanted: Vec<ImageSet> = Vec::new();
+    for version in versions {
+        let matching = all.iter().filter(|set| is_meant(version, set));
+        let before = wanted.len();
+        for set in matching {
+            if wanted.iter().all(|other| other.version != set.version) {
+                wanted.push(set.clone());
+            }
+        }
+        if wanted.len() == before && !wanted.iter().any(|set| is_meant(version, set)) {
+            let held: Vec<String> = all.iter().map(|set| set.version.to_string()).collect();
+            return Err(SettingsError::NotInBundle {
+                bundle: path.to_owned(),
+                version: version.to_string(),
+                held: match held.is_empty() {
+                    true => "it does not say which versions it is for".to_owned(),
+                    false => format!("it holds {}", held.join(", ")),
+                },
+            });
+        }
+    }
+    Ok(wanted)
+}
+
+/// `1.36` means every patch of it.
+fn is_meant(version: &KubeVersion, set: &ImageSet) -> bool {
+    let version = version.without_vendor_suffix();
+    set.version == version
+        || version.patch().is_none() && version.minor_name() == set.version.minor_name()
+}
+
+/// What no release of the record lists, as far as it belongs to one of `sets`.
+fn extras(entries: &[Entry], record: Option<&Record>, sets: &[ImageSet]) -> Vec<Reference> {
+    let mut listed: BTreeSet<&Reference> = BTreeSet::new();
+    if let Some(record) = record {
+        for set in &record.releases {
+            listed.extend(set.images.iter().map(|image| &image.source));
+            listed.insert(&set.conformance_image);
+        }
+        listed.extend([&record.sonobuoy.sonobuoy, &record.sonobuoy.systemd_logs]);
+    }
+    let belongs = |entry: &Entry| {
+        let rows = record.map_or(&[][..], |record| &record.images);
+        let row = rows
+            .iter()
+            .find(|row| row.repository == entry.repository && row.tag == entry.tag);
+        row.is_none_or(|row| {
+            sets.is_empty() || sets.iter().any(|set| row.versions.contains(&set.version))
+        })
+    };
+    entries
+        .iter()
+        .filter(|entry| belongs(entry))
+        .filter_map(name_in_bundle)
+        .filter(|name| !listed.contains(name))
+        .collect()
+}
