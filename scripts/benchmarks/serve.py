@@ -90,7 +90,7 @@ def compare_get(binary, storage, folder):
                 results[scenario][name].append((*sample, len(work)))
     for server in running.values():
         server.stop()
-    return results
+    return results, None
 
 
 def push_work(sources, size):
@@ -117,7 +117,7 @@ def compare_push(binary, storage, folder):
         starts = {"airbuoy serve --writable": airbuoy, **starts}
     else:
         say("airbuoy has no serve --writable: left out")
-    results, syncs = {}, []
+    results, notes = {}, []
     with in_memory(6e8 * SCALE) as sources:
         for title, size in PUSHED:
             work = push_work(sources, size)
@@ -136,10 +136,8 @@ def compare_push(binary, storage, folder):
                     results[scenario][name].append((*sample, len(work)))
             if program("strace"):
                 for name, start in starts.items():
-                    syncs.append(f"{name} {sync_calls(start, folder, work):.1f} ({title})")
-    if syncs:
-        say(f"{storage}: fsync calls a blob, counted apart: {', '.join(syncs)}")
-    return results
+                    notes.append(f"{name} {sync_calls(start, folder, work):.1f} ({title})")
+    return results, notes and f"Sync calls a blob: {', '.join(notes)}.\n"
 
 
 class fresh:
@@ -201,5 +199,7 @@ def compare():
     for storage, make in STORAGES.items():
         for part in parts:
             with make(7e9 * SCALE) as folder:
-                results = PARTS[part](binary, storage, folder)
+                results, note = PARTS[part](binary, storage, folder)
                 print(table(kind_of(folder), results))
+                if note:
+                    print(note)
