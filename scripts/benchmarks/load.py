@@ -109,16 +109,19 @@ class Connection:
 
 
 def worker(host, work, ready, go, results):
-    connection = Connection(host)
-    ready.release()
-    go.wait()
-    begun, moved = time.monotonic(), 0
+    begun, moved, failure = time.monotonic(), 0, None
     try:
+        try:
+            connection = Connection(host)
+        finally:
+            ready.release()
+        go.wait()
+        begun = time.monotonic()
         for method, *arguments in work:
             moved += getattr(connection, method)(*arguments)
-        results.put((begun, time.monotonic(), moved, None))
     except (OSError, RuntimeError) as error:
-        results.put((begun, time.monotonic(), moved, str(error)))
+        failure = f"{host}: {error}"
+    results.put((begun, time.monotonic(), moved, failure))
 
 
 def run(host, connections, work):
@@ -132,15 +135,15 @@ def run(host, connections, work):
     for one in workers:
         one.start()
     for _ in workers:
-        ready.acquire(timeout=30)
+        ready.acquire()
     go.set()
     told = [results.get() for _ in workers]
     for one in workers:
         one.join()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    for *_, error in told:
-        if error:
-            raise RuntimeError(error)
+    for *_, failure in told:
+        if failure:
+            raise SystemExit(failure)
     wall = max(end for _, end, _, _ in told) - min(begun for begun, _, _, _ in told)
     cpu = sum(getattr(after, name) - getattr(before, name) for name in ("ru_utime", "ru_stime"))
     return Load(wall, cpu, sum(moved for _, _, moved, _ in told))
