@@ -241,9 +241,9 @@ PARTS = {"pull": compare_pull, "verify": compare_verify, "push": compare_push}
 
 def compare():
     need("registry", "curl", "xargs", "sha256sum", "tar", "sync")
-    parts = wanted(PARTS)
+    parts, binary = wanted(PARTS), building.airbuoy()
     with in_memory(3e9 * SCALE) as memory, on_disk(4e9 * SCALE) as disk:
-        it = Task(memory, building.airbuoy())
+        it = Task(memory, binary)
         if "pull" not in parts:
             say("pulling the bundle that is measured")
             if pull_airbuoy(it, disk).code != 0:
