@@ -172,8 +172,7 @@ impl Push {
         for (target, shipment) in targets.into_iter().zip(&self.shipments) {
             let relied = relied(&self.bundle, target, shipment);
             let (places, missing) = locate(registry, &relied).await?;
-            if let [first, ..] = missing[..] {
-                let _ = first;
+            if !missing.is_empty() {
                 let lacking = missing.iter().map(|&index| &relied[index].blob);
                 return Err(self.lacks_base(target, lacking.map(|b| b.digest.to_string())));
             }

@@ -5,10 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::bundle_pull;
 use crate::support::airbuoy::Airbuoy;
 use crate::support::content::Content;
 use crate::support::faulty::Faulty;
-use crate::support::images::{HOST, VERSION, mirror_only};
+use crate::support::images::{HOST, VERSION};
 use crate::support::registry::Registry;
 use crate::support::relay::Relay;
 use crate::support::skip::require;
@@ -40,8 +41,7 @@ fn content() -> (Content, u64) {
 
 /// The words of `airbuoy pull` that bring the image and tiny runner images into `bundle`.
 fn pull(source: &str, bundle: &str) -> String {
-    let mirror = mirror_only(&["large/image:v1"], source, bundle);
-    mirror.replacen("mirror", "pull", 1)
+    bundle_pull::pull(&["large/image:v1"], source, bundle)
 }
 
 /// When round `seed` is killed, as a share of an undisturbed run.

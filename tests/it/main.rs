@@ -8,6 +8,7 @@ mod broken_folders;
 mod bundle_pull;
 mod bundle_push;
 mod bundle_verify;
+mod carried;
 mod catalogue;
 #[cfg(feature = "cluster")]
 mod certify;

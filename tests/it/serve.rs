@@ -16,16 +16,17 @@ use crate::support::registry::{PASSWORD, USER};
 use crate::support::skip::require;
 
 /// `htpasswd -Bbn -C 4 ci 'correct horse'`.
-const HTPASSWD: &str = "ci:$2y$04$12lyV8uMZ.eY1mKwATvB9u1myNJPNkBJvp5dVdtpO30FmWBCSVX3u\n";
+pub(crate) const HTPASSWD: &str =
+    "ci:$2y$04$12lyV8uMZ.eY1mKwATvB9u1myNJPNkBJvp5dVdtpO30FmWBCSVX3u\n";
 
 /// A running `airbuoy serve`; killed when dropped.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     said: Arc<Mutex<String>>,
 }
 
 impl Served {
-    fn start(airbuoy: &Airbuoy, words: &str) -> Self {
+    pub(crate) fn start(airbuoy: &Airbuoy, words: &str) -> Self {
         let mut command = airbuoy.command(&format!("serve {words}"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
@@ -54,7 +55,7 @@ impl Served {
     }
 
     /// `127.0.0.1:PORT`.
-    fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         let text = self.text();
         let line = text.lines().find(|line| line.starts_with("Listening at "));
         let (_, host) = line.expect("an address").rsplit_once('/').expect("a URL");
@@ -69,7 +70,7 @@ impl Served {
     }
 
     /// Stops it; its exit code and standard output.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         self.signal("TERM");
         let status = self.child.wait().expect("it ends");
         let mut out = String::new();

@@ -66,11 +66,16 @@ impl File {
     }
 }
 
-/// A gzip-compressed layer of these files.
-pub(crate) fn layer(files: &[File]) -> Vec<u8> {
+/// An uncompressed layer of these files: its digest is its `diff_id` too.
+pub(crate) fn tar(files: &[File]) -> Vec<u8> {
     let mut tar: Vec<u8> = files.iter().flat_map(File::entry).collect();
     tar.extend([0; 1024]);
+    tar
+}
+
+/// A gzip-compressed layer of these files.
+pub(crate) fn layer(files: &[File]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    gzip.write_all(&tar).expect("memory");
+    gzip.write_all(&tar(files)).expect("memory");
     gzip.finish().expect("memory")
 }
