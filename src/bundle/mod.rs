@@ -8,6 +8,7 @@ mod inventory;
 mod lock;
 mod read;
 mod record;
+mod remove;
 mod scan;
 mod slices;
 mod space;
@@ -18,6 +19,7 @@ mod tar_path;
 #[cfg(test)]
 mod tarball;
 mod volumes;
+mod writable;
 mod write;
 
 pub use disk::{Disk, DiskFile, RealDisk};
@@ -29,6 +31,8 @@ pub use read::{
     Verification,
 };
 pub use record::{External, ImageRecord, Record};
+pub use remove::{Removed, remove_versions};
 pub use scan::{MEMBERS, Member, ReadAt, scan};
 pub use tar_fault::TarFault;
+pub use writable::{DirectoryStore, DirectoryUpload, FileBlob, StoreOptions};
 pub use write::{Finished, Upload, WriteOptions, Writer};

@@ -40,7 +40,7 @@ mod verify;
 mod help_tests;
 
 pub use access::{AccessArgs, SourceAccessArgs, SourceMirrorArgs};
-pub use bundle::{BundleArgs, BundleCommand, BundleLsArgs};
+pub use bundle::{BundleArgs, BundleCommand, BundleLsArgs, BundleRmArgs};
 #[cfg(feature = "cluster")]
 pub use clean::CleanArgs;
 #[cfg(feature = "cluster")]

@@ -11,10 +11,11 @@ Examples:
   airbuoy serve k8s-1.36.tar --listen 10.0.0.5:5000 --tls-self-signed
   airbuoy serve k8s-1.36.tar --listen 0.0.0.0:443 --tls-cert reg.crt --tls-key reg.key \\
       --htpasswd users
+  airbuoy serve registry --writable --htpasswd users
 
-The bundle is read where it lies and never changed. Ctrl-C or SIGTERM let requests under way end;
-SIGHUP reads the htpasswd file and the certificate again and opens the access log anew. /healthz
-asks for no login; /metrics is for Prometheus.";
+The bundle is read where it lies and, without --writable, never changed. Ctrl-C or SIGTERM let
+requests under way end; SIGHUP reads the htpasswd file and the certificate again and opens the access
+log anew. /healthz asks for no login; /metrics is for Prometheus.";
 
 /// Serve a bundle as a registry, where there is none.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,6 +24,18 @@ pub struct ServeArgs {
     /// The bundle: a directory, NAME.tar or its volumes.
     #[arg(value_name = "BUNDLE")]
     pub bundle: Utf8PathBuf,
+
+    /// Take pushes and deletes too; BUNDLE is a directory, made when there is none.
+    ///
+    /// What is answered is on the disk. Blobs that no image needs are removed after a day.
+    #[arg(
+        long,
+        env = "AIRBUOY_WRITABLE",
+        value_parser = BoolishValueParser::new(),
+        conflicts_with = "base",
+        hide_env = true
+    )]
+    pub writable: bool,
 
     /// Answer at this address; 0.0.0.0 and [::] stand for all of this machine, port 0 for a free
     /// one.

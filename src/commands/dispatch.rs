@@ -1,8 +1,8 @@
 //! From a parsed command line to an exit code: the one place where errors end.
 
 use super::{
-    ExitStatus, bundle_ls, completions, config, images, man, mirror, pull, push, rehearse, results,
-    serve, submission, verify,
+    ExitStatus, bundle_ls, bundle_rm, completions, config, images, man, mirror, pull, push,
+    rehearse, results, serve, submission, verify,
 };
 #[cfg(feature = "cluster")]
 use super::{clean, run as run_tests, status};
@@ -40,6 +40,7 @@ fn dispatch(
         Command::Serve(args) => serve::run(&args, environment, printer),
         Command::Bundle(args) => match args.command {
             BundleCommand::Ls(args) => bundle_ls::run(&args, printer),
+            BundleCommand::Rm(args) => bundle_rm::run(&args, printer),
         },
         Command::Verify(args) => verify::run(&args, environment, printer),
         Command::Config(args) => config::run(&args, environment, printer),

@@ -4,6 +4,7 @@ mod access_log;
 mod addresses;
 mod bundle_check;
 mod bundle_ls;
+mod bundle_rm;
 mod certificate;
 #[cfg(feature = "cluster")]
 mod clean;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -9,16 +10,20 @@ use super::access_log::Log;
 use super::addresses::{hosts, reachable};
 use super::certificate::Certificate;
 use super::interrupt::cancel_on_signal_saying;
-use super::serving::{Facts, Says};
+use super::serving::{About, Facts, Says};
 use super::{ExitStatus, runtime};
-use crate::bundle::{Bundle, BundleError};
+use crate::bundle::{Bundle, BundleError, DirectoryStore, StoreOptions};
 use crate::cli::ServeArgs;
+use crate::content::Store;
 use crate::server::{Logins, Options, Server};
 use crate::settings::{Environment, ServeSettings};
 use crate::ui::Printer;
 
 /// What is said when the server is told to stop.
 const STOPPING: &str = "Stopping: requests under way may end. Once more stops at once.";
+
+/// How often a directory that takes pushes is swept. What goes has waited for a day.
+const SWEEP: Duration = Duration::from_hours(1);
 
 /// `--htpasswd`.
 const HTPASSWD: &str = "--htpasswd";
@@ -29,37 +34,47 @@ pub(super) fn run(
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
     let settings = ServeSettings::resolve(args, environment)?;
+    if settings.writable {
+        return writable(settings, printer);
+    }
     let bundle = open(&settings)?;
     // A folder must not change while it is served.
     let _shared = bundle.share()?;
     for fault in bundle.check() {
         printer.warn(&format!("{}: {fault}", bundle.path()));
     }
-    let mut called: Vec<String> = hosts(settings.listen.ip())
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    called.extend(settings.host_name.clone());
-    let logins = match &settings.htpasswd {
-        Some(path) => {
-            let text = ServeSettings::text(HTPASSWD, path)?;
-            let logins = Logins::parse(&text).with_context(|| path.to_string())?;
-            Some(Arc::new(logins))
+    let about = About {
+        path: bundle.path().to_owned(),
+        images: bundle.entries().len(),
+        record: bundle.record().cloned(),
+    };
+    let serving = Serving::new(settings, about, printer)?;
+    runtime::block_on(serving.run(Arc::new(bundle), std::future::pending(), printer))
+}
+
+/// A directory that takes pushes.
+fn writable(settings: ServeSettings, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let store = DirectoryStore::open(&settings.bundle, &StoreOptions::default())?;
+    let store = Arc::new(store);
+    let about = About {
+        path: store.path().to_owned(),
+        images: store.entries().len(),
+        record: store.record().cloned(),
+    };
+    let serving = Serving::new(settings, about, printer)?;
+    let sweeping = sweep(Arc::clone(&store), printer);
+    runtime::block_on(serving.run(store, sweeping, printer))
+}
+
+/// Removes what nobody needs, from time to time; never ends.
+async fn sweep(store: Arc<DirectoryStore>, printer: &Printer) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        if let Err(error) = store.sweep().await {
+            let path = store.path();
+            printer.warn(&format!("{path}: blobs that no image needs stay: {error}"));
         }
-        None => None,
-    };
-    let log = match &settings.access_log {
-        Some(to) => Some(Log::open(to, printer).context("cannot open the access log")?),
-        None => None,
-    };
-    let serving = Serving {
-        certificate: Certificate::of(&settings, &called)?,
-        bundle,
-        logins,
-        log,
-        settings,
-    };
-    runtime::block_on(serving.run(printer))
+    }
 }
 
 /// The bundle, and for a delta the bundles that hold the rest.
@@ -90,26 +105,59 @@ fn open(settings: &ServeSettings) -> Result<Bundle, BundleError> {
     Ok(bundle.with_base(bases))
 }
 
-/// Everything that a server is made of.
+/// Everything that a server is made of, but for what it serves.
 struct Serving {
     settings: ServeSettings,
-    bundle: Bundle,
+    about: About,
     certificate: Option<Certificate>,
     logins: Option<Arc<Logins>>,
     log: Option<Log>,
 }
 
 impl Serving {
-    async fn run(self, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    fn new(settings: ServeSettings, about: About, printer: &Printer) -> anyhow::Result<Self> {
+        let mut called: Vec<String> = hosts(settings.listen.ip())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        called.extend(settings.host_name.clone());
+        let logins = match &settings.htpasswd {
+            Some(path) => {
+                let text = ServeSettings::text(HTPASSWD, path)?;
+                let logins = Logins::parse(&text).with_context(|| path.to_string())?;
+                Some(Arc::new(logins))
+            }
+            None => None,
+        };
+        let log = match &settings.access_log {
+            Some(to) => Some(Log::open(to, printer).context("cannot open the access log")?),
+            None => None,
+        };
+        Ok(Self {
+            certificate: Certificate::of(&settings, &called)?,
+            about,
+            logins,
+            log,
+            settings,
+        })
+    }
+
+    /// Serves until it is told to stop; `upkeep` runs beside.
+    async fn run<S: Store>(
+        self,
+        store: Arc<S>,
+        upkeep: impl Future<Output = ()>,
+        printer: &Printer,
+    ) -> anyhow::Result<ExitStatus> {
         let Self {
             settings,
-            bundle,
+            about,
             certificate,
             logins,
             log,
         } = self;
         let options = Options {
-            read_only: true,
+            read_only: !settings.writable,
             prefix: settings.prefix.clone(),
             tls: certificate
                 .as_ref()
@@ -119,11 +167,11 @@ impl Serving {
             on_request: log.as_ref().map(Log::on_request),
             ..Options::default()
         };
-        let server = Server::bind(settings.listen, Arc::new(bundle.clone()), options)
+        let server = Server::bind(settings.listen, store, options)
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
         let facts = Facts {
-            bundle: &bundle,
+            about: &about,
             settings: &settings,
             addresses: reachable(server.local_addr(), settings.host_name.as_deref()),
             users: logins.as_ref().map(|logins| logins.users()),
@@ -135,6 +183,7 @@ impl Serving {
         let ended = tokio::select! {
             ended = server.run(cancel) => ended,
             () = reading => Ok(()),
+            () = upkeep => Ok(()),
         };
         if let Some(log) = log {
             tokio::task::spawn_blocking(move || log.close()).await?;

@@ -1,8 +1,10 @@
 //! What a server says when it begins: one line a fact, and the command that makes a cluster use
 //! it.
 
+use camino::Utf8PathBuf;
+
 use super::certificate::Authority;
-use crate::bundle::Bundle;
+use crate::bundle::Record;
 use crate::catalog::Catalog;
 use crate::event::{Event, Observer};
 use crate::settings::{ServeSettings, ServeTls};
@@ -21,9 +23,16 @@ impl Observer for Says {
     }
 }
 
+/// What is served.
+pub(super) struct About {
+    pub(super) path: Utf8PathBuf,
+    pub(super) images: usize,
+    pub(super) record: Option<Record>,
+}
+
 /// What is known when it listens.
 pub(super) struct Facts<'a> {
-    pub(super) bundle: &'a Bundle,
+    pub(super) about: &'a About,
     pub(super) settings: &'a ServeSettings,
     /// `host:port`, the likeliest first.
     pub(super) addresses: Vec<String>,
@@ -48,20 +57,29 @@ impl Facts<'_> {
             ServeTls::Off => "http",
             _ => "https",
         };
-        let images = ui::count(self.bundle.entries().len(), "image");
+        let images = ui::count(self.about.images, "image");
         let versions = match self.versions().as_slice() {
             [] => String::new(),
             versions => format!("Kubernetes {}, ", versions.join(", ")),
         };
         let mut lines = vec![format!(
-            "Serving {}: {versions}{images}, read-only",
-            self.bundle.path()
+            "Serving {}: {versions}{images}, {}",
+            self.about.path,
+            if self.settings.writable {
+                "writable"
+            } else {
+                "read-only"
+            }
         )];
         for address in &self.addresses {
             lines.push(format!("Listening at {scheme}://{address}"));
         }
         lines.push(match self.users {
-            Some(users) => format!("Asking for a login: {} may pull", ui::count(users, "user")),
+            Some(users) => {
+                let users = ui::count(users, "user");
+                let what = self.may("push, delete and ");
+                format!("Asking for a login: {users} may {what}pull")
+            }
             None => "Asking for no login".to_owned(),
         });
         if let Some(Authority { path, is_new }) = self.authority {
@@ -90,15 +108,21 @@ impl Facts<'_> {
         }
         if self.users.is_none() {
             warnings.push(format!(
-                "whoever reaches {listen} may pull everything: --htpasswd FILE asks for a login"
+                "whoever reaches {listen} may {}pull everything: --htpasswd FILE asks for a login",
+                self.may("push, delete and ")
             ));
         }
         warnings
     }
 
+    /// Words for a server that takes pushes.
+    fn may(&self, words: &'static str) -> &'static str {
+        if self.settings.writable { words } else { "" }
+    }
+
     fn versions(&self) -> Vec<String> {
-        let record = self.bundle.record();
-        let versions = record.into_iter().flat_map(crate::bundle::Record::versions);
+        let record = self.about.record.as_ref();
+        let versions = record.into_iter().flat_map(Record::versions);
         versions.map(ToString::to_string).collect()
     }
 
@@ -108,8 +132,9 @@ impl Facts<'_> {
         if let Some(prefix) = &self.settings.prefix {
             target = format!("{target}/{prefix}");
         }
-        let Some(record) = self.bundle.record() else {
-            return format!("Next: pull from {target}");
+        let Some(record) = self.about.record.as_ref() else {
+            let verb = self.may("push to and ");
+            return format!("Next: {verb}pull from {target}");
         };
         let mut line = format!("Next: airbuoy config {target}");
         for version in self.versions() {

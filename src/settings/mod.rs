@@ -4,6 +4,7 @@
 mod access;
 mod bundle_ls;
 mod bundle_path;
+mod bundle_rm;
 mod byte_size;
 mod carried;
 #[cfg(feature = "cluster")]
@@ -38,6 +39,7 @@ mod verify;
 
 pub use access::Access;
 pub use bundle_ls::BundleLsSettings;
+pub use bundle_rm::BundleRmSettings;
 pub use carried::{Carried, Shipment};
 #[cfg(feature = "cluster")]
 pub use cluster::ClusterSettings;

@@ -18,6 +18,8 @@ pub struct ServeSettings {
     pub bundle: Utf8PathBuf,
     /// Bundles that hold what a delta leaves out.
     pub base: Vec<Utf8PathBuf>,
+    /// Whether pushes are taken.
+    pub writable: bool,
     /// What is listened on.
     pub listen: SocketAddr,
     /// The host as typed, when it is a name: nodes may use it.
@@ -71,6 +73,7 @@ impl ServeSettings {
     pub fn resolve(args: &ServeArgs, environment: &Environment) -> Result<Self, SettingsError> {
         let ServeArgs {
             bundle,
+            writable,
             listen,
             prefix,
             base,
@@ -96,6 +99,7 @@ impl ServeSettings {
         Ok(Self {
             bundle: bundle.clone(),
             base: base.clone(),
+            writable: *writable,
             listen: address,
             host_name,
             prefix: prefix.clone(),

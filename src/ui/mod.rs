@@ -2,6 +2,7 @@
 //! standard error; what was asked for goes to standard output.
 
 mod bundle;
+mod bundle_rm;
 mod error;
 mod failures;
 mod images;
@@ -23,6 +24,7 @@ pub use bundle::{
     Pulled, bundle_up_to_date, bundle_verified, contents_summary, contents_table, faults,
     repair_hint,
 };
+pub use bundle_rm::removed;
 pub use failures::failures;
 pub use images::{images_summary, images_table};
 pub use logging::start_logging;

@@ -5,12 +5,12 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::clients::{Client, Clients};
-use crate::support::content::{Content, OCI_MANIFEST};
+use crate::support::content::{Content, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
 use crate::support::embedded::{Embedded, Stored};
 use crate::support::http::{self, Connection};
 use crate::support::images;
 use crate::support::push::push;
-use crate::support::registry::Reach;
+use crate::support::registry::{PASSWORD, Reach, USER};
 use crate::support::skip::require;
 
 const PLAIN: &str = "kinds/plain:v1";
@@ -192,4 +192,58 @@ fn sha512(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[test]
+fn the_client_of_our_own_types_pushes_and_pulls() {
+    // A second test in this process finds it installed: that is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    for (stored, reach) in Stored::ALL
+        .into_iter()
+        .flat_map(|s| REACHES.map(|r| (s, r)))
+    {
+        let registry = Embedded::reached(stored, reach);
+        for monolithic in [false, true] {
+            runtime.block_on(push_and_pull(&registry, monolithic));
+        }
+    }
+}
+
+async fn push_and_pull(registry: &Embedded, monolithic: bool) {
+    use oci_distribution::client::{
+        Certificate, CertificateEncoding, Client, ClientConfig, ClientProtocol, Config, ImageLayer,
+    };
+    use oci_distribution::secrets::RegistryAuth;
+
+    let secure = registry.reach() == Reach::LoginAndPrivateAuthority;
+    let mut config = ClientConfig {
+        protocol: ClientProtocol::Http,
+        use_monolithic_push: monolithic,
+        ..ClientConfig::default()
+    };
+    if secure {
+        config.protocol = ClientProtocol::Https;
+        let authority = Certificate {
+            encoding: CertificateEncoding::Pem,
+            data: fs::read(registry.ca_file()).expect("a certificate"),
+        };
+        config.extra_root_certificates = vec![authority];
+    }
+    let auth = match registry.reach() {
+        Reach::Plain => RegistryAuth::Anonymous,
+        _ => RegistryAuth::Basic(USER.to_owned(), PASSWORD.to_owned()),
+    };
+    let client = Client::try_from(config).expect("a client");
+    let name = format!("{}/k8s/pause:{monolithic}", registry.host());
+    let image: oci_distribution::Reference = name.parse().expect("a reference");
+    let content = vec![7; 5 << 20];
+    let layer = ImageLayer::new(content.clone(), OCI_LAYER.to_owned(), None);
+    let config = Config::new(b"{}".to_vec(), OCI_CONFIG.to_owned(), None);
+    let pushed = client.push(&image, &[layer], config, &auth, None).await;
+    pushed.expect("pushed");
+    let pulled = client.pull(&image, &auth, vec![OCI_LAYER]).await;
+    let pulled = pulled.expect("pulled");
+    assert_eq!(pulled.layers.len(), 1);
+    assert!(pulled.layers[0].data[..] == content[..]);
 }

@@ -38,3 +38,4 @@ mod sonobuoy;
 mod submission;
 mod support_works;
 mod verify;
+mod writable;

@@ -5,7 +5,7 @@ use futures_util::TryStreamExt as _;
 
 use super::testing::{Layout, SHARED, layer};
 use crate::content::{BlobReader as _, BlobStream, Failure, Store as _, StoreError};
-use crate::oci::{Digest, TagOrDigest};
+use crate::oci::{Algorithm, Digest, TagOrDigest};
 
 async fn all(stream: BlobStream) -> Result<Vec<u8>, Failure> {
     let chunks: Vec<Bytes> = stream.try_collect().await?;
@@ -72,7 +72,7 @@ async fn a_store_shows_what_the_names_lead_to() {
             []
         );
         assert!(matches!(
-            bundle.begin("pause", crate::oci::Algorithm::Sha256).await,
+            bundle.begin("pause", Algorithm::Sha256).await,
             Err(StoreError::ReadOnly)
         ));
     }

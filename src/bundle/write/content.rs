@@ -9,7 +9,7 @@ use crate::content::Plan;
 use crate::oci::{Descriptor, Digest, RawManifest, Reference};
 
 /// The version file of an image layout (OCI image-spec, image-layout.md, "oci-layout file").
-pub(super) const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub(in crate::bundle) const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// Everything that some names of a plan need.
 pub(super) struct Content {

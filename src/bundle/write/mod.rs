@@ -26,5 +26,6 @@ mod tests;
 mod trouble_tests;
 mod writer;
 
+pub(super) use content::OCI_LAYOUT;
 pub use options::{Finished, WriteOptions};
 pub use writer::{Upload, Writer};

@@ -108,14 +108,18 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(host: &str) -> Self {
-        let stream = TcpStream::connect(host).expect("the server listens");
-        stream.set_nodelay(true).expect("a socket option");
-        let limit = Some(Duration::from_mins(1));
-        stream.set_read_timeout(limit).expect("a socket option");
-        Self {
+        Self::try_new(host).expect("the server listens")
+    }
+
+    /// Connects to a server that may be gone.
+    pub(crate) fn try_new(host: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(host)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+        Ok(Self {
             host: host.to_owned(),
             stream: BufReader::with_capacity(64 << 10, stream),
-        }
+        })
     }
 
     /// Sends one request with a body of `length` bytes written by `body`, and reads the answer.
@@ -127,6 +131,19 @@ impl Connection {
         length: u64,
         body: impl FnOnce(&mut TcpStream) -> io::Result<()>,
     ) -> Answer {
+        let answer = self.try_send(method, target, headers, length, body);
+        answer.expect("an answer to what was sent")
+    }
+
+    /// As [`send`](Self::send), to a server that may die meanwhile.
+    pub(crate) fn try_send(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        length: u64,
+        body: impl FnOnce(&mut TcpStream) -> io::Result<()>,
+    ) -> io::Result<Answer> {
         let mut head = format!(
             "{method} {target} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n",
             self.host
@@ -136,9 +153,9 @@ impl Connection {
         }
         head += "\r\n";
         let stream = self.stream.get_mut();
-        stream.write_all(head.as_bytes()).expect("a head is sent");
-        body(stream).expect("a body is sent");
-        self.answer(method).expect("an answer")
+        stream.write_all(head.as_bytes())?;
+        body(stream)?;
+        self.answer(method)
     }
 
     fn answer(&mut self, method: &str) -> io::Result<Answer> {

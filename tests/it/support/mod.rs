@@ -29,3 +29,4 @@ pub(crate) mod skip;
 pub(crate) mod submission;
 pub(crate) mod tls;
 pub(crate) mod told;
+pub(crate) mod writable;

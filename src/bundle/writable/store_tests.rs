@@ -1,0 +1,360 @@
+//! The store on a real disk, and what it refuses.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use camino::{Utf8Path, Utf8PathBuf};
+use futures_util::TryStreamExt;
+use tempfile::TempDir;
+
+use super::testing::{Act, MemoryDisk, World, image, litter};
+use super::{DirectoryStore, StoreOptions};
+use crate::bundle::BundleError;
+use crate::content::{BlobReader, Store, StoreError};
+use crate::oci::{Algorithm, Digest, Hasher};
+
+const DAY: Duration = Duration::from_hours(24);
+
+struct Folder {
+    _root: TempDir,
+    path: Utf8PathBuf,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = Utf8Path::from_path(root.path()).expect("UTF-8");
+        let path = path.join("bundle");
+        Self { _root: root, path }
+    }
+
+    fn open(&self) -> DirectoryStore {
+        DirectoryStore::open(&self.path, &StoreOptions::default()).expect("a bundle")
+    }
+
+    fn uploads(&self) -> usize {
+        let uploads = self.path.join(".airbuoy/uploads");
+        fs::read_dir(uploads).expect("a folder").count()
+    }
+}
+
+/// Pseudo-random bytes, so that no piece equals another.
+fn content(length: usize) -> Vec<u8> {
+    let mut state = 7_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+async fn push(
+    store: &DirectoryStore,
+    bytes: &[u8],
+    chunk: usize,
+    digest: &Digest,
+) -> Result<(), StoreError> {
+    let mut upload = store.begin("a", Algorithm::Sha256).await?;
+    store.expect(&mut upload, bytes.len() as u64).await?;
+    for chunk in bytes.chunks(chunk) {
+        let chunk = Bytes::copy_from_slice(chunk);
+        store.append(&mut upload, chunk).await?;
+    }
+    store.commit(upload, digest).await
+}
+
+async fn read(store: &DirectoryStore, digest: &Digest, offset: u64, length: u64) -> Vec<u8> {
+    let blob = store.blob("a", digest).await.expect("readable");
+    let blob = blob.expect("the blob");
+    let chunks: Vec<Bytes> = blob
+        .read(offset, length)
+        .try_collect()
+        .await
+        .expect("bytes");
+    chunks.concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blobs_of_every_size_come_back() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for (length, chunk) in [
+        (0, 1),
+        (1, 1),
+        (5000, 7),
+        (1 << 20, 1 << 16),
+        (3_333_333, 100_000),
+    ] {
+        let bytes = content(length);
+        let mut sha512 = Hasher::new(Algorithm::Sha512);
+        sha512.update(&bytes);
+        for digest in [Digest::of(&bytes), sha512.finish()] {
+            push(&store, &bytes, chunk, &digest).await.expect("sound");
+            let length = length as u64;
+            assert!(read(&store, &digest, 0, length).await == bytes);
+            assert!(read(&store, &digest, length / 3, length).await == bytes[bytes.len() / 3..]);
+            let mut wrong = bytes.clone();
+            wrong.push(b'x');
+            let refused = push(&store, &wrong, chunk, &digest).await;
+            assert!(matches!(refused, Err(StoreError::DigestMismatch(d)) if d == digest));
+        }
+    }
+    drop(store);
+    assert_eq!(folder.uploads(), 0);
+    let bytes = content(3_333_333);
+    let again = folder.open();
+    assert!(read(&again, &Digest::of(&bytes), 0, 3_333_333).await == bytes);
+    let layout = fs::read_to_string(folder.path.join("oci-layout")).expect("a file");
+    assert_eq!(layout, r#"{"imageLayoutVersion":"1.0.0"}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_leaves_nothing() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for length in [10, 1 << 20, 5 << 20] {
+        let mut upload = store.begin("a", Algorithm::Sha256).await.expect("open");
+        let append = store.append(&mut upload, content(length).into());
+        append.await.expect("room");
+        drop(upload);
+    }
+    // A piece may still be on its way to a file that is not there yet.
+    let mut quiet = 0;
+    for _ in 0..1000 {
+        quiet = if folder.uploads() == 0 { quiet + 1 } else { 0 };
+        if quiet == 50 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(quiet, 50);
+    // What a killed process left goes when the next one begins.
+    drop(store);
+    fs::write(folder.path.join(".airbuoy/uploads/0123"), "partial").expect("written");
+    drop(folder.open());
+    assert_eq!(folder.uploads(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_blob_can_be_read_by_who_has_it_open() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let bytes = content(2 << 20);
+    let digest = Digest::of(&bytes);
+    push(&store, &bytes, 1 << 16, &digest).await.expect("sound");
+    let open = store.blob("a", &digest).await.expect("readable");
+    assert!(store.delete_blob("a", &digest).await.expect("unneeded"));
+    assert!(store.blob("a", &digest).await.expect("readable").is_none());
+    let file = folder.path.join("blobs/sha256").join(digest.hex());
+    assert!(!file.exists());
+    let open = open.expect("the blob");
+    let chunks: Vec<Bytes> = open
+        .read(0, open.size())
+        .try_collect()
+        .await
+        .expect("bytes");
+    assert!(chunks.concat() == bytes);
+}
+
+#[test]
+fn only_one_may_have_it() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let options = StoreOptions::default();
+    let second = DirectoryStore::open(&folder.path, &options)
+        .err()
+        .expect("locked");
+    assert!(matches!(second, BundleError::Locked { .. }), "{second}");
+    drop(store);
+    drop(folder.open());
+}
+
+#[test]
+fn what_is_no_bundle_directory_is_left_alone() {
+    let folder = Folder::new();
+    let options = StoreOptions::default();
+    let refused = |path: &Utf8Path| {
+        let refused = DirectoryStore::open(path, &options).err();
+        refused.expect("refused").to_string()
+    };
+    fs::create_dir_all(&folder.path).expect("made");
+    let file = folder.path.join("holiday.jpg");
+    fs::write(&file, "x").expect("written");
+    assert!(refused(&folder.path).contains("no bundle"));
+    assert!(refused(&file).contains("this is a file"));
+    assert_eq!(fs::read_dir(&folder.path).expect("a folder").count(), 1);
+    fs::remove_file(&file).expect("removed");
+    fs::create_dir(folder.path.join("lost+found")).expect("made");
+    drop(folder.open());
+}
+
+/// The store of a world with one image at `a:t`.
+async fn one_image(disk: &MemoryDisk) -> World {
+    let (world, store) = (World::new(), disk.open(DAY));
+    for act in [Act::Push(0, 0), Act::Push(0, 1), Act::Put(0, 0, vec![0])] {
+        world.act(&store, &act).await.expect("allowed");
+    }
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_counts_as_missing_and_can_be_pushed_again() {
+    let disk = MemoryDisk::new();
+    let world = one_image(&disk).await;
+    let (digest, bytes) = &world.blobs[1];
+    disk.tamper(&disk.files().blob(digest), |bytes| bytes.truncate(2));
+    let store = disk.open(DAY);
+    assert!(store.blob("a", digest).await.expect("readable").is_none());
+    let put = world.act(&store, &Act::Put(0, 0, vec![1])).await;
+    assert!(matches!(put, Err(StoreError::Missing(d)) if d == *digest));
+    push(&store, bytes, 1, digest).await.expect("sound");
+    world
+        .act(&store, &Act::Put(0, 0, vec![1]))
+        .await
+        .expect("complete");
+    world.look(&store).await;
+    drop(store);
+
+    let manifest = world.manifests[0].digest();
+    disk.tamper(&disk.files().blob(manifest), |bytes| bytes[0] = b' ');
+    let options = StoreOptions::default();
+    let refused = DirectoryStore::start(disk.files(), &options, None);
+    let refused = refused.err().expect("damaged");
+    let hint = refused.hint().expect("a way out");
+    assert!(refused.to_string().contains("a:t is damaged"), "{refused}");
+    assert!(hint.contains("--repair"), "{hint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blobs_that_nobody_needs_go_when_their_time_is_over() {
+    let disk = MemoryDisk::new();
+    let world = one_image(&disk).await;
+    let store = disk.open(DAY);
+    for act in [Act::Push(1, 2), Act::Push(0, 3), Act::Put(0, 2, vec![])] {
+        world.act(&store, &act).await.expect("allowed");
+    }
+    world.act(&store, &Act::Remove(0, 2)).await.expect("there");
+    let stray = Digest::of(b"stray");
+    let files = disk.files();
+    let path = files.blob(&stray);
+    files.replace(&path, b"stray").expect("written");
+    store.sweep().await.expect("swept");
+    // A day is not over. The stray file was never verified: nobody may mount it.
+    let shown = async |store: &DirectoryStore, repository: &str, blob: usize| {
+        let digest = &world.blobs[blob].0;
+        store
+            .blob(repository, digest)
+            .await
+            .expect("readable")
+            .is_some()
+    };
+    assert!(shown(&store, "b/c", 2).await && shown(&store, "a", 3).await);
+    assert_eq!(litter(&disk), [stray.to_string()]);
+    assert!(!store.mount("a", &stray, None).await.expect("an answer"));
+    drop(store);
+    drop(disk.open(DAY));
+    assert_eq!(litter(&disk), [stray.to_string()]);
+
+    let store = disk.open(Duration::ZERO);
+    assert!(!shown(&store, "b/c", 2).await && !shown(&store, "a", 3).await);
+    assert!(shown(&store, "a", 0).await && shown(&store, "a", 1).await);
+    assert!(litter(&disk).is_empty());
+    assert_eq!(files.list_blobs().expect("a list").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_said_before_the_bytes_and_while_they_come() {
+    let disk = MemoryDisk::new();
+    let store = disk.open(DAY);
+    disk.set_available(Some((16 << 20) + 1000));
+    let mut upload = store.begin("a", Algorithm::Sha256).await.expect("open");
+    let announced = store.expect(&mut upload, 1001).await;
+    assert!(matches!(announced, Err(StoreError::NoSpace)));
+    store.expect(&mut upload, 1000).await.expect("room");
+    let mut other = store.begin("a", Algorithm::Sha256).await.expect("open");
+    let announced = store.expect(&mut other, 1).await;
+    assert!(matches!(announced, Err(StoreError::NoSpace)));
+    disk.set_available(Some(1000));
+    let bytes = content(1000);
+    store
+        .append(&mut upload, bytes.clone().into())
+        .await
+        .expect("gathered");
+    let refused = store.commit(upload, &Digest::of(&bytes)).await;
+    assert!(matches!(refused, Err(StoreError::NoSpace)));
+    drop(other);
+    assert!(litter(&disk).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pushes_at_once_share_their_syncs_and_meet_in_one_blob() {
+    let disk = MemoryDisk::new();
+    let store = Arc::new(disk.open(DAY));
+    let before = disk.log().len();
+    disk.set_slow(Duration::from_millis(5));
+    let shared = Bytes::from_static(b"shared");
+    let config = Digest::of(&shared);
+    let pushing = (0..24).map(|number: usize| {
+        let (store, shared, config) = (Arc::clone(&store), shared.clone(), config.clone());
+        tokio::spawn(async move {
+            let repository = format!("r{}", number % 3);
+            let bytes = Bytes::from(format!("layer {number}"));
+            let layer = Digest::of(&bytes);
+            for (bytes, digest) in [(shared, &config), (bytes, &layer)] {
+                let mut upload = store.begin(&repository, Algorithm::Sha256).await?;
+                store.append(&mut upload, bytes).await?;
+                store.commit(upload, digest).await?;
+            }
+            let manifest = image(&config, &[layer], None);
+            let tag = format!("t{number}").into();
+            store.put_manifest(&repository, manifest, &[tag]).await
+        })
+    });
+    for pushed in pushing.collect::<Vec<_>>() {
+        pushed.await.expect("no panic").expect("pushed");
+    }
+    let log = disk.log().split_off(before);
+    let count = |what: &str| log.iter().filter(|line| line.ends_with(what)).count();
+    let rewrites = count("index.json.new /bundle/index.json");
+    assert!(
+        (1..20).contains(&rewrites),
+        "{rewrites} rewrites for 24 manifests"
+    );
+    assert_eq!(count(&format!("/blobs/sha256/{}", config.hex())), 1);
+    drop(store);
+    let store = disk.after(super::testing::Crash::Power).open(DAY);
+    for number in 0..24 {
+        let tags = store
+            .tags(&format!("r{}", number % 3))
+            .await
+            .expect("a list");
+        assert!(tags.contains(&format!("t{number}")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_is_on_the_disk_before_its_name_is() {
+    let disk = MemoryDisk::new();
+    drop(disk.open(DAY));
+    let before = disk.log().len();
+    let world = one_image(&disk).await;
+    let log = disk.log().split_off(before);
+    let manifest = world.manifests[0].digest().hex();
+    let place = |ends: &str| {
+        let found = log.iter().rposition(|line| line.ends_with(ends));
+        found.unwrap_or_else(|| panic!("{ends} is not in {log:#?}"))
+    };
+    let placed = place(&format!("/bundle/blobs/sha256/{manifest}"));
+    let upload = log[placed].split(' ').nth(1).expect("a name").to_owned();
+    let order = [
+        place(&format!("sync {upload}")),
+        placed,
+        place("sync /bundle/blobs/sha256"),
+        place("sync /bundle/index.json.new"),
+        place("rename /bundle/index.json.new /bundle/index.json"),
+        place("sync /bundle"),
+    ];
+    assert!(order.is_sorted(), "{order:?} of {log:#?}");
+}
