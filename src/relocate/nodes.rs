@@ -99,7 +99,7 @@ fn hosts_toml(host: &str, path: &str, access: &NodeAccess, ca: Option<&str>) -> 
     let scheme = if access.plain_http { "http" } else { "https" };
     let mut text = String::from("# Written by airbuoy.\n");
     if path.is_empty() {
-        let _ = write!(text, "server = \"{scheme}://{host}\"\n");
+        let _ = writeln!(text, "server = \"{scheme}://{host}\"");
     } else {
         // Without override_path `/v2` would be appended behind the prefix.
         let _ = write!(
@@ -109,7 +109,7 @@ fn hosts_toml(host: &str, path: &str, access: &NodeAccess, ca: Option<&str>) -> 
     }
     text += "capabilities = [\"pull\", \"resolve\"]\n";
     if let Some(ca) = ca {
-        let _ = write!(text, "ca = \"{ca}\"\n");
+        let _ = writeln!(text, "ca = \"{ca}\"");
     }
     text
 }
