@@ -3,6 +3,7 @@
 //! (containers-registries.conf.d(5)) for CRI-O and podman.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::layout::Layout;
 use super::relocation::Relocation;
@@ -62,13 +63,15 @@ impl Relocation {
                 format!("containerd/certs.d/{folder}/hosts.toml"),
                 text,
             ));
-            drop_in += &format!(
+            let _ = write!(
+                drop_in,
                 "\n[[registry]]\nprefix = \"{host}\"\nlocation = \"{target}\"\ninsecure = {}\n",
                 access.plain_http
             );
         }
         if access.plain_http {
-            drop_in += &format!(
+            let _ = write!(
+                drop_in,
                 "\n[[registry]]\nlocation = \"{}\"\ninsecure = true\n",
                 target.host()
             );
@@ -96,14 +99,17 @@ fn hosts_toml(host: &str, path: &str, access: &NodeAccess, ca: Option<&str>) -> 
     let scheme = if access.plain_http { "http" } else { "https" };
     let mut text = String::from("# Written by airbuoy.\n");
     if path.is_empty() {
-        text += &format!("server = \"{scheme}://{host}\"\n");
+        let _ = writeln!(text, "server = \"{scheme}://{host}\"");
     } else {
         // Without override_path `/v2` would be appended behind the prefix.
-        text += &format!("server = \"{scheme}://{host}/v2/{path}\"\noverride_path = true\n");
+        let _ = write!(
+            text,
+            "server = \"{scheme}://{host}/v2/{path}\"\noverride_path = true\n"
+        );
     }
     text += "capabilities = [\"pull\", \"resolve\"]\n";
     if let Some(ca) = ca {
-        text += &format!("ca = \"{ca}\"\n");
+        let _ = writeln!(text, "ca = \"{ca}\"");
     }
     text
 }

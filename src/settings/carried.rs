@@ -251,3 +251,108 @@ fn extras(entries: &[Entry], record: Option<&Record>, sets: &[ImageSet]) -> Vec<
         .filter(|name| !listed.contains(name))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    use crate::bundle::ImageRecord;
+    use crate::catalog::Catalog;
+    use crate::cli::{Cli, Command};
+    use crate::oci::{Descriptor, Digest, media_type};
+    use crate::settings::Environment;
+
+    fn settings(flags: &[&str]) -> PushSettings {
+        let out = std::env::temp_dir();
+        let words = ["airbuoy", "push", "set.tar", "r.io/k8s", "--out-dir"];
+        let words = words
+            .iter()
+            .copied()
+            .chain(out.to_str())
+            .chain(flags.iter().copied());
+        let Command::Push(args) = Cli::try_parse_from(words).expect("flags").command else {
+            panic!("another verb")
+        };
+        PushSettings::resolve(&args, &Environment::default()).expect("settings")
+    }
+
+    fn entry(source: &str) -> Entry {
+        let source: Reference = source.parse().expect("a reference");
+        Entry {
+            descriptor: Descriptor::new(media_type::OCI_INDEX, Digest::of(b"x"), 1),
+            repository: source.repository().path().to_owned(),
+            tag: source.tag().map(str::to_owned),
+            source: Some(source),
+        }
+    }
+
+    fn record(extra_of: &str) -> Record {
+        let catalog = Catalog::embedded();
+        let set = |v: &str| {
+            catalog
+                .resolve(&v.parse().expect("a version"))
+                .expect("known")
+        };
+        let extra = ImageRecord {
+            source: "a.io/tool:1".parse().expect("a reference"),
+            repository: "tool".into(),
+            tag: Some("1".into()),
+            digest: None,
+            role: Role::Extra,
+            key: None,
+            conformance: None,
+            versions: vec![extra_of.parse().expect("a version")],
+        };
+        Record::new(
+            "all".into(),
+            vec![extra],
+            vec![set("v1.35.4"), set("v1.36.3")],
+            catalog.sonobuoy(None).expect("the default"),
+        )
+    }
+
+    fn names(flags: &[&str], record: Option<&Record>) -> Vec<String> {
+        let entries = [
+            entry("registry.k8s.io/conformance:v1.35.4"),
+            entry("registry.k8s.io/conformance:v1.36.3"),
+            entry("registry.k8s.io/e2e-test-images/agnhost:2.63.0"),
+            entry("a.io/tool:1"),
+        ];
+        let settings = settings(flags);
+        let carried = Carried::new(&settings, "set.tar".into(), &entries, record);
+        let shipment = carried.expect("fine").shipment(&settings.target);
+        let pulls = shipment.expect("names").pulls.into_iter();
+        pulls.map(|(_, target)| target.to_string()).collect()
+    }
+
+    #[test]
+    fn a_version_takes_its_own_images_and_extras_along() {
+        let record = record("v1.35.4");
+        assert_eq!(names(&[], Some(&record)).len(), 4);
+        assert_eq!(
+            names(&["--kubernetes-version", "1.36"], Some(&record)),
+            [
+                "r.io/k8s/e2e-test-images/agnhost:2.63.0",
+                "r.io/k8s/conformance:v1.36.3"
+            ]
+        );
+        let flags = ["--kubernetes-version", "v1.35.4", "--exclude", "agnhost"];
+        assert_eq!(
+            names(&flags, Some(&record)),
+            ["r.io/k8s/conformance:v1.35.4", "r.io/k8s/tool:1"]
+        );
+    }
+
+    #[test]
+    fn without_a_record_names_keep_their_paths_or_lose_them() {
+        assert_eq!(
+            names(&["--include", "agnhost"], None),
+            ["r.io/k8s/e2e-test-images/agnhost:2.63.0"]
+        );
+        assert_eq!(
+            names(&["--include", "agnhost", "--flat"], None),
+            ["r.io/k8s/agnhost:2.63.0"]
+        );
+    }
+}
