@@ -237,3 +237,61 @@ pub(super) fn store_error(error: io::Error) -> StoreError {
         _ => StoreError::Io(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::testing::{Act, MemoryDisk, World};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_deleted_and_pushed_in_one_batch_stays() {
+        let (world, disk) = (World::new(), MemoryDisk::new());
+        let store = disk.open(Duration::from_hours(24));
+        let pushed = world.act(&store, &Act::Push(0, 0)).await;
+        pushed.expect("sound");
+        drop(store);
+        let files = disk.files();
+        let state = super::super::load(&files, &[]).expect("a state");
+        let visible = Visible::new(RwLock::new(state.clone()));
+        let mut worker = Worker {
+            links: Links::new(files.clone()),
+            files: files.clone(),
+            next: state,
+            visible,
+            stale: false,
+        };
+        let (digest, bytes) = &world.blobs[0];
+        let (file, temporary) = files.temporary().expect("a file");
+        file.write_at(0, bytes).expect("written");
+        let unlink = Change::Unlink {
+            repository: "a".to_owned(),
+            digest: digest.clone(),
+        };
+        let link = Change::Link {
+            repository: "a".to_owned(),
+            digest: digest.clone(),
+            size: bytes.len() as u64,
+            at: 0,
+        };
+        let mut answers = Vec::new();
+        let mut ticket = |change, file| {
+            let (answer, answered) = oneshot::channel();
+            answers.push(answered);
+            Ticket {
+                change,
+                file,
+                answer,
+            }
+        };
+        let tickets = vec![ticket(unlink, None), ticket(link, Some(temporary))];
+        worker.commit(tickets);
+        for answered in answers {
+            let answer = answered.await.expect("an answer");
+            assert!(answer.expect("no failure"));
+        }
+        let there = disk.names().iter().any(|name| name.ends_with(digest.hex()));
+        assert!(there);
+    }
+}

@@ -161,3 +161,42 @@ async fn a_disk_that_fails_once_costs_one_answer() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_taken_back_with_the_next_change() {
+    let world = World::new();
+    let made = MemoryDisk::new();
+    let store = made.open(DAY);
+    let model = MemoryStore::new();
+    for act in [Act::Push(0, 0), Act::Push(0, 1)] {
+        world.act(&store, &act).await.expect("allowed");
+        world.act(&model, &act).await.expect("allowed");
+    }
+    drop(store);
+    let put = Act::Put(0, 0, vec![0]);
+    let next = Act::Push(1, 2);
+    world.act(&model, &next).await.expect("allowed");
+    let mut failed = 0;
+    for fail in 0.. {
+        let disk = made.after(Crash::Kill);
+        let store = disk.open(DAY);
+        disk.fail_at(disk.log().len() + fail);
+        // The client gives up.
+        if world.act(&store, &put).await.is_ok() {
+            break;
+        }
+        failed += 1;
+        world
+            .act(&store, &next)
+            .await
+            .expect("the disk works again");
+        assert_eq!(world.look(&store).await, world.look(&model).await);
+        drop(store);
+        for crash in [Crash::Kill, Crash::Power] {
+            let again = disk.after(crash).open(DAY);
+            let (seen, expected) = (world.look(&again).await, world.look(&model).await);
+            assert_eq!(seen, expected, "{crash:?}, {fail}");
+        }
+    }
+    assert!(failed > 6, "{failed}");
+}
