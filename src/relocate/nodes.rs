@@ -94,24 +94,20 @@ fn containerd_folder(host: &str) -> String {
     }
 }
 
-/// Root keys stand for `server`, which is the mirror itself: no other is asked.
+/// Root keys stand for `server`, which is the mirror itself: no other is asked. It stands in a
+/// table `host` once more, because containerd before 1.7 takes no file without one.
 fn hosts_toml(host: &str, path: &str, access: &NodeAccess, ca: Option<&str>) -> String {
     let scheme = if access.plain_http { "http" } else { "https" };
-    let mut text = String::from("# Written by airbuoy.\n");
-    if path.is_empty() {
-        let _ = writeln!(text, "server = \"{scheme}://{host}\"");
-    } else {
-        // Without override_path `/v2` would be appended behind the prefix.
-        let _ = write!(
-            text,
-            "server = \"{scheme}://{host}/v2/{path}\"\noverride_path = true\n"
-        );
+    let mut server = format!("{scheme}://{host}");
+    let mut keys = vec!["capabilities = [\"pull\", \"resolve\"]".to_owned()];
+    if !path.is_empty() {
+        let _ = write!(server, "/v2/{path}");
+        // Without it `/v2` would be appended behind the prefix.
+        keys.push("override_path = true".to_owned());
     }
-    text += "capabilities = [\"pull\", \"resolve\"]\n";
-    if let Some(ca) = ca {
-        let _ = writeln!(text, "ca = \"{ca}\"");
-    }
-    text
+    keys.extend(ca.map(|ca| format!("ca = \"{ca}\"")));
+    let keys = keys.join("\n");
+    format!("# Written by airbuoy.\nserver = \"{server}\"\n{keys}\n\n[host.\"{server}\"]\n{keys}\n")
 }
 
 #[cfg(test)]
@@ -142,14 +138,21 @@ mod tests {
             text(&files, "containerd/certs.d/registry.k8s.io/hosts.toml"),
             "# Written by airbuoy.\n\
              server = \"https://r.local:5000/v2/k8s\"\n\
-             override_path = true\n\
              capabilities = [\"pull\", \"resolve\"]\n\
+             override_path = true\n\
+             ca = \"../r.local_5000_/ca.crt\"\n\n\
+             [host.\"https://r.local:5000/v2/k8s\"]\n\
+             capabilities = [\"pull\", \"resolve\"]\n\
+             override_path = true\n\
              ca = \"../r.local_5000_/ca.crt\"\n"
         );
         assert_eq!(
             text(&files, "containerd/certs.d/r.local_5000_/hosts.toml"),
             "# Written by airbuoy.\n\
              server = \"https://r.local:5000\"\n\
+             capabilities = [\"pull\", \"resolve\"]\n\
+             ca = \"ca.crt\"\n\n\
+             [host.\"https://r.local:5000\"]\n\
              capabilities = [\"pull\", \"resolve\"]\n\
              ca = \"ca.crt\"\n"
         );

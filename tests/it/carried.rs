@@ -6,13 +6,15 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::bundle_pull::pull;
 use crate::serve::{HTPASSWD, Served};
 use crate::support::airbuoy::Airbuoy;
 use crate::support::containerd::Containerd;
-use crate::support::content::{Body, Content, OCI_INDEX, OCI_MANIFEST, digest_of};
+use crate::support::content::{
+    Body, Content, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, digest_of,
+};
 use crate::support::faulty::Faulty;
 use crate::support::images;
 use crate::support::layer::{self, File};
@@ -48,14 +50,36 @@ fn entries(layout: &Path) -> Vec<(String, String, String)> {
         .collect()
 }
 
+/// An image that can be unpacked, in an index; and its digest.
+fn real_image(content: &mut Content, repository: &str) -> String {
+    let files = [File::new("pause", b"nothing to do")];
+    let gzip = layer::layer(&files);
+    let layer = content.blob(repository, OCI_LAYER, Body::from(&gzip[..]));
+    let config = json!({
+        "architecture": "amd64", "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [digest_of(&layer::tar(&files))]},
+    });
+    let config = config.to_string().into_bytes();
+    let config = content.blob(repository, OCI_CONFIG, Body::from(&config[..]));
+    let image = json!({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST,
+        "config": config.json(), "layers": [layer.json()],
+    });
+    let image = content.manifest(repository, OCI_MANIFEST, image.to_string().into_bytes());
+    let index = content.index(repository, OCI_INDEX, &[image.on("linux/amd64")]);
+    content.tag(repository, "v1", &index);
+    index.digest
+}
+
 #[test]
 fn a_tar_is_a_layout_that_other_tools_read() {
     let skopeo = require!(skip::program("skopeo"));
     let oras = require!(skip::program("oras"));
     let crane = require!(skip::program("crane"));
     let registry = require!(Registry::distribution());
-    let (content, mut names) = images::sound_kinds();
-    names.sort_unstable();
+    let (mut content, mut names) = images::sound_kinds();
+    let real = real_image(&mut content, "kinds/real");
+    names.push("kinds/real:v1");
     let expected: BTreeMap<String, String> = names
         .iter()
         .map(|name| {
@@ -131,8 +155,7 @@ fn a_tar_is_a_layout_that_other_tools_read() {
         let manifest = output(home, &crane, &["manifest", "--insecure", &at]);
         assert_eq!(digest_of(&manifest), *digest, "crane, {name}");
     }
-    let plain = format!("{}/kinds/plain:v1", images::HOST);
-    let at = format!("{}/carried/all@{}", registry.host(), expected[&plain]);
+    let at = format!("{}/carried/all@{real}", registry.host());
     output(home, &crane, &["validate", "--insecure", "--remote", &at]);
 }
 
@@ -140,13 +163,7 @@ fn a_tar_is_a_layout_that_other_tools_read() {
 fn nodes_pull_from_a_served_tar_over_tls_with_a_login() {
     let containerd = require!(Containerd::start());
     let mut content = Content::default();
-    let files = layer::tar(&[File::new("pause", b"nothing to do")]);
-    let tar = "application/vnd.oci.image.layer.v1.tar";
-    let layer = content.blob("image/1", tar, Body::from(&files[..]));
-    let image = content.image("image/1", "one", "linux/amd64", &[layer]);
-    let index = content.index("image/1", OCI_INDEX, &[image.on("linux/amd64")]);
-    content.tag("image/1", "v1", &index);
-    let expected = index.digest;
+    let expected = real_image(&mut content, "image/1");
     let source = Faulty::start(content);
     let airbuoy = Airbuoy::new();
     airbuoy
@@ -156,12 +173,28 @@ fn nodes_pull_from_a_served_tar_over_tls_with_a_login() {
     let flags = "set.tar --listen 127.0.0.1:0 --prefix k8s --tls-self-signed --tls-ca-out ca.pem \
                  --htpasswd users";
     let served = Served::start(&airbuoy, flags);
-    let reference = format!("{}/k8s/image/1:v1", served.host());
-    let ca = airbuoy.home().join("ca.pem");
-    let ca = ca.to_str().expect("UTF-8");
+    // As an administrator does: the files for nodes, with the authority that serve named.
+    let to = format!("{}/k8s", served.host());
+    let config = format!(
+        "config {to} --kubernetes-version {} --exclude *.io/* --image {}/image/1:v1 \
+         --nodes --nodes-ca ca.pem",
+        images::VERSION,
+        images::HOST
+    );
+    airbuoy.run(&config).exits(0);
+    let certs = airbuoy.home().join("nodes/containerd/certs.d");
     let login = format!("{USER}:{PASSWORD}");
-    let pulled = containerd.pull(&["--tlscacert", ca, "--user", &login], &reference);
-    assert_eq!(pulled, expected);
+    let flags = [
+        "--hosts-dir",
+        certs.to_str().expect("UTF-8"),
+        "--user",
+        &login,
+    ];
+    // By its name at the mirror, and by the upstream name that pods give.
+    for name in [to, images::HOST.to_owned()] {
+        let pulled = containerd.pull(&flags, &format!("{name}/image/1:v1"));
+        assert_eq!(pulled, expected, "{name}");
+    }
     let (code, _) = served.stop();
     assert_eq!(code, Some(0));
 }
