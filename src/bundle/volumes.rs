@@ -12,7 +12,7 @@ pub(super) const LIST_SUFFIX: &str = ".volumes";
 
 /// The list of volumes, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Volumes {
+pub(super) struct VolumeList {
     format: u32,
     /// Bytes of the whole tar.
     pub(super) total: u64,
@@ -28,7 +28,7 @@ pub(super) struct Volume {
     pub(super) size: u64,
 }
 
-impl Volumes {
+impl VolumeList {
     /// Cuts `total` bytes of the tar at `path` into volumes of `split` bytes and a shorter last
     /// one. They are counted from 001.
     pub(super) fn cut(path: &Utf8Path, total: u64, split: u64) -> Self {
@@ -90,7 +90,9 @@ pub(super) fn tar_path(path: &Utf8Path) -> Utf8PathBuf {
     let counted = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
     match text.rsplit_once('.') {
         Some((tar, "volumes")) => tar.into(),
-        Some((tar, number)) if counted(number) && tar.ends_with(".tar") => tar.into(),
+        Some((tar, number)) if counted(number) && Utf8Path::new(tar).extension() == Some("tar") => {
+            tar.into()
+        }
         _ => path.to_owned(),
     }
 }
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn volumes_add_up_to_the_tar() {
         let path = Utf8Path::new("/media/k8s.tar");
-        let list = Volumes::cut(path, 1025, 512);
+        let list = VolumeList::cut(path, 1025, 512);
         let sizes: Vec<(&str, u64)> = list
             .volumes
             .iter()
@@ -120,9 +122,9 @@ mod tests {
                 ("k8s.tar.003", 1)
             ]
         );
-        let read = Volumes::parse(&list.to_bytes(), &list_path(path)).expect("a list");
+        let read = VolumeList::parse(&list.to_bytes(), &list_path(path)).expect("a list");
         assert_eq!(read, list);
-        assert_eq!(Volumes::cut(path, 1024, 512).volumes.len(), 2);
+        assert_eq!(VolumeList::cut(path, 1024, 512).volumes.len(), 2);
     }
 
     #[test]
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_list_that_lies_is_refused() {
-        let good = Volumes::cut(Utf8Path::new("k8s.tar"), 1000, 300);
+        let good = VolumeList::cut(Utf8Path::new("k8s.tar"), 1000, 300);
         let mut short = good.clone();
         short.volumes.pop();
         let mut outside = good.clone();
@@ -147,7 +149,7 @@ mod tests {
         let mut huge = good;
         huge.volumes[0].size = u64::MAX;
         for list in [short, outside, newer, huge] {
-            let error = Volumes::parse(&list.to_bytes(), Utf8Path::new("k8s.tar.volumes"))
+            let error = VolumeList::parse(&list.to_bytes(), Utf8Path::new("k8s.tar.volumes"))
                 .expect_err("refused");
             assert!(error.to_string().contains("k8s.tar.volumes"), "{error}");
         }

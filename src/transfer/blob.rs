@@ -161,7 +161,7 @@ impl<S: Source, T: Target> Context<S, T> {
         let mut sending = Vec::with_capacity(uploads.len());
         let mut held = Vec::with_capacity(uploads.len());
         for (upload, holds) in uploads {
-            let from = from(&holds);
+            let from = from(holds.as_ref());
             held.push(holds);
             if from > 0 {
                 let blob = descriptor.digest.to_string();
@@ -175,7 +175,10 @@ impl<S: Source, T: Target> Context<S, T> {
             sending.push(async move { (sent.await, from, handed.load(Ordering::Relaxed)) });
         }
         // The source is read from where the upload stands that is furthest behind.
-        let held = held.into_iter().min_by_key(from).flatten();
+        let held = held
+            .into_iter()
+            .min_by_key(|held| from(held.as_ref()))
+            .flatten();
         let pump = Pump {
             source: &*self.source,
             repositories: &blob.sources,
@@ -207,8 +210,8 @@ impl<S: Source, T: Target> Context<S, T> {
     }
 }
 
-fn from(held: &Option<Held>) -> u64 {
-    held.as_ref().map_or(0, |held| held.bytes)
+fn from(held: Option<&Held>) -> u64 {
+    held.map_or(0, |held| held.bytes)
 }
 
 /// Whether a failure speaks of one repository only, so that another repository of the same host

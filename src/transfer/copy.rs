@@ -82,9 +82,9 @@ pub async fn copy<S: Source, T: Target>(
         && let Err(failure) = target.prepare(&plan(&wanted, &graph, &content)).await
     {
         let error = CopyError::target(failure);
-        wanted
-            .iter()
-            .for_each(|wanted| rows.fail(wanted.row, &error));
+        for wanted in &wanted {
+            rows.fail(wanted.row, &error);
+        }
         return rows.into_outcome(outcome, cancel);
     }
 

@@ -11,7 +11,7 @@ use super::super::error::BundleError;
 use super::super::scan::{ReadAt, scan};
 use super::super::slices::Slices;
 use super::super::tar_fault::TarFault;
-use super::super::volumes::{Volume, Volumes};
+use super::super::volumes::{Volume, VolumeList};
 use super::region::Region;
 use super::storage::{digest_of, first_volume};
 use crate::oci::Digest;
@@ -65,7 +65,7 @@ impl TarFiles {
             }
             Err(error) => return Err(BundleError::io(list, "read", error)),
         };
-        let volumes = Volumes::parse(&bytes, list)?;
+        let volumes = VolumeList::parse(&bytes, list)?;
         in_order(list, &volumes.volumes)?;
         let folder = path.parent().unwrap_or(Utf8Path::new(""));
         let mut files = Vec::new();

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::super::index::{self, Entry};
 use super::super::tar_map::blob_path;
 use super::super::tarball::Tarball;
-use super::super::volumes::{Volumes, list_path};
+use super::super::volumes::{VolumeList, list_path};
 use super::Bundle;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 
@@ -167,7 +167,7 @@ impl Layout {
     pub(super) fn in_volumes(&self) -> OnDisk {
         let disk = on_disk("set.tar");
         let tar = self.tar();
-        let volumes = Volumes::cut(&disk.path, tar.len() as u64, 100_000);
+        let volumes = VolumeList::cut(&disk.path, tar.len() as u64, 100_000);
         for (volume, bytes) in volumes.volumes.iter().zip(tar.chunks(100_000)) {
             fs::write(disk.path.with_file_name(&volume.name), bytes).expect("written");
         }

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::bundle::BundleError;
 use crate::bundle::disk::with_suffix;
-use crate::bundle::volumes::{Volumes, list_path};
+use crate::bundle::volumes::{VolumeList, list_path};
 
 /// More volumes than people carry, or than a process may open.
 const MOST_VOLUMES: u64 = 999;
@@ -30,7 +30,7 @@ pub(super) fn whole(
         });
     }
     let folder = crate::bundle::disk::folder_of(tar);
-    let cut = Volumes::cut(tar, total, split);
+    let cut = VolumeList::cut(tar, total, split);
     Ok(cut
         .volumes
         .into_iter()

@@ -12,7 +12,7 @@ use super::medium::Medium;
 use super::names::{self, Part};
 use crate::bundle::disk::{Disk, folder_of, read_small};
 use crate::bundle::tar_header::{BLOCK, padding};
-use crate::bundle::volumes::Volumes;
+use crate::bundle::volumes::VolumeList;
 use crate::oci::Digest;
 
 /// More members than any bundle has.
@@ -35,10 +35,10 @@ pub(super) fn parts(disk: &dyn Disk, tar: &Utf8Path) -> Option<Vec<Part>> {
 }
 
 /// The list of volumes of the bundle at `tar`.
-pub(super) fn volumes(disk: &dyn Disk, tar: &Utf8Path) -> Option<Volumes> {
+pub(super) fn volumes(disk: &dyn Disk, tar: &Utf8Path) -> Option<VolumeList> {
     let list = names::list(tar);
     let bytes = read_small(disk, &list, LONGEST_LIST).ok()??;
-    Volumes::parse(&bytes, &list).ok()
+    VolumeList::parse(&bytes, &list).ok()
 }
 
 /// What the whole bundle at `tar` holds.

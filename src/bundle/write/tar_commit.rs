@@ -15,7 +15,7 @@ use super::state::State;
 use super::tar::TarWriter;
 use crate::bundle::BundleError;
 use crate::bundle::disk::{Disk, folder_of, replace};
-use crate::bundle::volumes::Volumes;
+use crate::bundle::volumes::VolumeList;
 
 /// Syncs a complete tar and gives it its name.
 pub(super) fn commit(
@@ -34,7 +34,7 @@ pub(super) fn commit(
     }
     let total = laid.map.total();
     let whole = names::whole(path, total, split)?;
-    let list = split.map(|split| Volumes::cut(path, total, split));
+    let list = split.map(|split| VolumeList::cut(path, total, split));
     publish(disk, path, &whole, list.as_ref())?;
     Ok(writer.finished(&whole, total))
 }
@@ -49,7 +49,7 @@ pub(super) fn recover(disk: &dyn Disk, path: &Utf8Path) -> Result<(), BundleErro
     }
     let (total, split) = (state.head.total, state.head.split);
     let whole = names::whole(path, total, split)?;
-    let list = split.map(|split| Volumes::cut(path, total, split));
+    let list = split.map(|split| VolumeList::cut(path, total, split));
     publish(disk, path, &whole, list.as_ref())
 }
 
@@ -58,7 +58,7 @@ fn publish(
     disk: &dyn Disk,
     path: &Utf8Path,
     whole: &[Part],
-    list: Option<&Volumes>,
+    list: Option<&VolumeList>,
 ) -> Result<(), BundleError> {
     let folder = folder_of(path);
     let sync = || {
