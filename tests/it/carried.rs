@@ -32,7 +32,11 @@ fn output(folder: &Path, program: &Path, words: &[&str]) -> Vec<u8> {
         .output()
         .expect("an installed program starts");
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program:?} {words:?}: {told}");
+    assert!(
+        output.status.success(),
+        "{} {words:?}: {told}",
+        program.display()
+    );
     output.stdout
 }
 

@@ -1,6 +1,7 @@
 //! `pull` and `push` killed at forty moments each: the next run completes, nothing is damaged,
 //! and hardly a byte is carried twice.
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -119,7 +120,7 @@ fn killed_pulls(bundle: &str) {
             fetched <= unique + unique / 10 + in_flight,
             "round {seed}: {fetched} bytes of {unique} were fetched"
         );
-        if bundle.ends_with(".tar") {
+        if Path::new(bundle).extension().is_some() {
             let whole = std::fs::read(airbuoy.home().join(bundle)).expect("the bundle");
             let mut wholes = wholes.lock().expect("sound");
             wholes.push(whole);

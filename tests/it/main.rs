@@ -18,6 +18,7 @@ mod clients;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod conformance;
+mod deltas;
 mod faults;
 mod flags;
 mod foreign_layouts;
