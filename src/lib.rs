@@ -5,6 +5,7 @@
 //! `tests/it/layers.rs` enforces it). The library never prints: engines tell what happens through
 //! [`event::Observer`], and only [`ui`] writes to the terminal.
 
+pub mod archive_path;
 pub mod event;
 pub mod kube_version;
 pub mod oci;

@@ -15,7 +15,6 @@ mod space;
 mod tar_fault;
 mod tar_header;
 mod tar_map;
-mod tar_path;
 #[cfg(test)]
 mod tarball;
 mod volumes;

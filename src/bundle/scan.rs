@@ -8,7 +8,7 @@ use std::io;
 use tar::{EntryType, Header, PaxExtensions};
 
 use super::tar_fault::{TarFault, shown};
-use super::tar_path;
+use crate::archive_path::{Refused, normalised};
 
 /// The unit of a tar (POSIX pax, "ustar Interchange Format").
 const BLOCK: u64 = 512;
@@ -241,7 +241,7 @@ impl<R: ReadAt + ?Sized> Walk<'_, R> {
         if raw.len() > PATH {
             return Err(TarFault::Name { member: name });
         }
-        let path = tar_path::normalised(&raw).map_err(|refused| refused.fault(name.clone()))?;
+        let path = normalised(&raw).map_err(|refused| misplaced(refused, name.clone()))?;
         let is_folder = kind.is_dir() || (kind.is_file() && raw.ends_with(b"/"));
         if is_folder {
             // Some readers jump over the stated bytes of a folder and some do not.
@@ -366,6 +366,14 @@ fn number(field: &[u8]) -> Option<u64> {
         b'0'..=b'7' => Some(n.checked_mul(8)? | u64::from(byte - b'0')),
         _ => None,
     })
+}
+
+fn misplaced(why: Refused, member: String) -> TarFault {
+    match why {
+        Refused::Absolute => TarFault::Absolute { member },
+        Refused::Parent => TarFault::Parent { member },
+        Refused::Unreadable => TarFault::Name { member },
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tar::{Archive, EntryType, PaxExtensions};
 use super::counted::{Counted, END, OverLimit, over_limit};
 use super::error::ResultsError;
 use super::limits;
-use super::member::normalised;
+use crate::archive_path::normalised;
 
 /// What is done with the members.
 pub(super) trait Visitor {

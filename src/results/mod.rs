@@ -13,7 +13,6 @@ pub mod html;
 mod junit;
 mod limits;
 mod log;
-mod member;
 mod mode;
 mod status;
 mod summary;

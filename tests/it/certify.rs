@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::serve::Served;
 use crate::support::airbuoy::{Airbuoy, Outcome};
 use crate::support::content::digest_of;
 use crate::support::fake_cluster::{FakeCluster, objects};
@@ -75,6 +76,31 @@ impl Site {
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8"),
         }
+    }
+
+    /// Types a command of the README, where `mirrors` stands for the internet.
+    fn types(&self, command: &str, mirrors: &str) {
+        let mirrors: Vec<&str> = mirrors
+            .split_whitespace()
+            .filter(|word| *word != "--source-mirror")
+            .collect();
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_airbuoy"));
+        let program = program.parent().expect("a folder").display();
+        let path = std::env::var("PATH").expect("a PATH");
+        let output = Command::new("sh")
+            .args(["-c", command])
+            .current_dir(self.airbuoy.home())
+            .env_clear()
+            .env("HOME", self.airbuoy.home())
+            .env("AIRBUOY_SOURCE_MIRROR", mirrors.join(","))
+            .env(
+                "PATH",
+                format!("{program}:{}:{path}", self.sonobuoy.folder().display()),
+            )
+            .output()
+            .expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}\n{said}");
     }
 
     /// Lets the run end with these results as soon as it has begun.
@@ -426,10 +452,6 @@ fn the_readmes_three_minors_become_three_submissions() {
         .collect();
 
     let mirrors = images::mirrors(&references, "http://", &site.upstream.host());
-    let mirrors: Vec<&str> = mirrors
-        .split_whitespace()
-        .filter(|word| *word != "--source-mirror")
-        .collect();
     for command in &english {
         let run = versions.iter().position(|(minor, _)| {
             command.starts_with("airbuoy run") && command.contains(&format!("cluster-{minor}"))
@@ -440,23 +462,7 @@ fn the_readmes_three_minors_become_three_submissions() {
             site.cluster_will_bring(&clusters[at], &results, true)
         });
         let command = command.replace("registry.example.com/k8s", &site.to());
-        let program = std::path::Path::new(env!("CARGO_BIN_EXE_airbuoy"));
-        let program = program.parent().expect("a folder").display();
-        let path = std::env::var("PATH").expect("a PATH");
-        let output = Command::new("sh")
-            .args(["-c", &command])
-            .current_dir(site.airbuoy.home())
-            .env_clear()
-            .env("HOME", site.airbuoy.home())
-            .env("AIRBUOY_SOURCE_MIRROR", mirrors.join(","))
-            .env(
-                "PATH",
-                format!("{program}:{}:{path}", site.sonobuoy.folder().display()),
-            )
-            .output()
-            .expect("a shell");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command}\n{said}");
+        site.types(&command, &mirrors);
     }
     for (minor, _) in versions {
         let folder = site
@@ -466,4 +472,42 @@ fn the_readmes_three_minors_become_three_submissions() {
         let files = std::fs::read_dir(folder).expect("a submission").count();
         assert_eq!(files, 4, "{minor}");
     }
+}
+
+#[test]
+fn the_readme_crosses_the_gap_and_does_without_a_registry() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).expect("a README");
+    let (english, chinese) = (read("README.md"), read("README.zh-CN.md"));
+    let across = commands(&english, "\n## Across an air gap\n");
+    let without = commands(&english, "\n## No registry at all\n");
+    assert_eq!(across, commands(&chinese, "\n## 跨越网络隔离\n"));
+    assert_eq!(without, commands(&chinese, "\n## 没有任何仓库\n"));
+    assert_eq!((across.len(), without.len()), (3, 3));
+
+    let site = require!(Site::new(Reach::Plain));
+    let references = images::pullable("");
+    push(&images::stand_ins(&references), &site.upstream.host());
+    let mirrors = images::mirrors(&references, "http://", &site.upstream.host());
+    for command in across {
+        let command = command.replace("registry.example.com/k8s", &site.to());
+        site.types(&command, &mirrors);
+    }
+    assert!(site.airbuoy.home().join("custom-repo-config.yaml").exists());
+
+    let home = site.airbuoy.home();
+    std::fs::create_dir(home.join(".kube")).expect("a folder");
+    std::fs::rename(home.join("kubeconfig"), home.join(".kube/config")).expect("renamed");
+    let serve = without[0].strip_prefix("airbuoy serve ").expect("serve");
+    let serve = serve.replace("10.0.0.5:5000", "127.0.0.1:0");
+    let served = Served::start(&site.airbuoy, &serve);
+    let _ending = site.will_bring(&Run::certified(0), true);
+    for command in &without[1..] {
+        // From here on nothing but the bundle is there.
+        site.types(&command.replace("10.0.0.5:5000", &served.host()), "");
+    }
+    let certs = home.join("nodes/containerd/certs.d/registry.k8s.io/hosts.toml");
+    assert!(certs.exists());
+    let (code, _) = served.stop();
+    assert_eq!(code, Some(0));
 }

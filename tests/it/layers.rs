@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Rooms and their layers. A room uses only rooms of a smaller number.
 const LAYERS: &[(&str, u8)] = &[
     ("oci", 1),
+    ("archive_path", 1),
     ("event", 1),
     ("kube_version", 1),
     ("catalog", 2),

@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 
 use crate::content::{BlobStream, Code, Failure};
 
-/// Chunks that wait for the disk: it may stand still for a moment without the network doing so.
-const QUEUE: usize = 16;
+/// Chunks of up to 512 KiB that wait for the disk, which may stand still for a moment without the
+/// network doing so. They are beyond the engine's own budget, so there are few of them.
+const QUEUE: usize = 4;
 
 /// From this size on a write costs no more per byte.
 const BATCH: usize = 256 * 1024;

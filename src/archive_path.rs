@@ -1,8 +1,9 @@
-//! A member's path made safe: the one place that reads names out of a foreign archive.
+//! A member's path made safe: the one place that reads names out of a foreign archive, be it a
+//! bundle or a run's results.
 
-/// Why a member is passed over.
+/// Why a path is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub enum Refused {
     /// `/etc/passwd`, `C:\x`.
     Absolute,
     /// `../x`.
@@ -12,7 +13,8 @@ pub(super) enum Refused {
 }
 
 impl Refused {
-    pub(super) fn as_str(self) -> &'static str {
+    /// The reason, as a fragment.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Absolute => "its path is absolute",
             Self::Parent => "its path leaves the archive",
@@ -22,7 +24,7 @@ impl Refused {
 }
 
 /// The path inside the archive, with `/` between its parts and no `./`; empty for the root itself.
-pub(super) fn normalised(path: &[u8]) -> Result<String, Refused> {
+pub fn normalised(path: &[u8]) -> Result<String, Refused> {
     let text = std::str::from_utf8(path).map_err(|_| Refused::Unreadable)?;
     if text.chars().any(char::is_control) {
         return Err(Refused::Unreadable);
@@ -35,7 +37,6 @@ pub(super) fn normalised(path: &[u8]) -> Result<String, Refused> {
     for part in text.split('/') {
         match part {
             "" | "." => {}
-            ".." => return Err(Refused::Parent),
             part if part.split('\\').any(|p| p == "..") => return Err(Refused::Parent),
             part => parts.push(part),
         }
@@ -62,6 +63,7 @@ mod tests {
             (b"meta/../../x", Refused::Parent),
             (b"meta\\..\\x", Refused::Parent),
             (b"/etc/passwd", Refused::Absolute),
+            (b"\\\\host\\x", Refused::Absolute),
             (b"C:/x", Refused::Absolute),
             (b"a\xff", Refused::Unreadable),
             (b"a\x1b[2J", Refused::Unreadable),
