@@ -87,12 +87,16 @@ impl Site {
         let program = std::path::Path::new(env!("CARGO_BIN_EXE_airbuoy"));
         let program = program.parent().expect("a folder").display();
         let path = std::env::var("PATH").expect("a PATH");
-        let output = Command::new("sh")
+        let mut shell = Command::new("sh");
+        shell
             .args(["-c", command])
             .current_dir(self.airbuoy.home())
-            .env_clear()
+            .env_clear();
+        if !mirrors.is_empty() {
+            shell.env("AIRBUOY_SOURCE_MIRROR", mirrors.join(","));
+        }
+        let output = shell
             .env("HOME", self.airbuoy.home())
-            .env("AIRBUOY_SOURCE_MIRROR", mirrors.join(","))
             .env(
                 "PATH",
                 format!("{program}:{}:{path}", self.sonobuoy.folder().display()),
