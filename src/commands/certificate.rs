@@ -78,7 +78,8 @@ fn texts(files: &[(&'static str, Utf8PathBuf); 2]) -> anyhow::Result<[String; 2]
 }
 
 fn used(files: &[(&'static str, Utf8PathBuf); 2]) -> String {
-    format!("{} and {} cannot be used", files[0].1, files[1].1)
+    let [(cert_flag, certificate), (key_flag, key)] = files;
+    format!("{cert_flag} {certificate} and {key_flag} {key} cannot be used")
 }
 
 /// Uses what is in `dir` as long as it is good for all `hosts`.

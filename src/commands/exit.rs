@@ -7,6 +7,7 @@ use crate::bundle::BundleError;
 use crate::content::{Code, Failure};
 use crate::registry::SetupError;
 use crate::results::ResultsError;
+use crate::server::{HtpasswdError, TlsError};
 use crate::settings::SettingsError;
 use crate::sonobuoy::{DockerConfigError, ProgramError, RetrieveError};
 use crate::submission::SubmissionError;
@@ -56,6 +57,10 @@ impl ExitStatus {
             }
             if is_of_cluster(cause) {
                 return Self::Cluster;
+            }
+            // Files that flags name.
+            if cause.is::<HtpasswdError>() || cause.is::<TlsError>() {
+                return Self::Usage;
             }
             if let Some(setup) = cause.downcast_ref::<SetupError>() {
                 return match setup {

@@ -128,7 +128,11 @@ impl Push {
         }
         let target =
             Registry::with_observer(self.settings.access.target.clone(), observer.clone())?;
-        let at_target = self.at_target(&target).await?;
+        // Stopped while it looks: the copy that follows ends at once and says what is missing.
+        let at_target = tokio::select! {
+            found = self.at_target(&target) => found?,
+            () = cancel.cancelled() => AtTarget::default(),
+        };
         let target = Arc::new(target);
         let outcome = if self.bundle.external().is_empty() {
             self.copy(source, target.clone(), at_target, observer, cancel)

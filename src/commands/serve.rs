@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use camino::Utf8Path;
 
 use super::access_log::Log;
 use super::addresses::{hosts, reachable};
@@ -124,7 +125,7 @@ impl Serving {
         let logins = match &settings.htpasswd {
             Some(path) => {
                 let text = ServeSettings::text(HTPASSWD, path)?;
-                let logins = Logins::parse(&text).with_context(|| path.to_string())?;
+                let logins = Logins::parse(&text).with_context(|| named(path))?;
                 Some(Arc::new(logins))
             }
             None => None,
@@ -167,9 +168,16 @@ impl Serving {
             on_request: log.as_ref().map(Log::on_request),
             ..Options::default()
         };
+        // From here on a hang-up ends nothing.
+        let hangup = Hangup::listen();
         let server = Server::bind(settings.listen, store, options)
             .await
-            .with_context(|| format!("cannot listen on {}", settings.listen))?;
+            .with_context(|| {
+                format!(
+                    "cannot listen on {}: --listen names the address",
+                    settings.listen
+                )
+            })?;
         let facts = Facts {
             about: &about,
             settings: &settings,
@@ -179,7 +187,14 @@ impl Serving {
         };
         facts.tell(printer);
         let cancel = cancel_on_signal_saying(Arc::new(Says(printer.clone())), STOPPING);
-        let reading = reload_on_hangup(&settings, certificate, logins, log.as_ref(), printer);
+        let reading = reload_on(
+            hangup,
+            &settings,
+            certificate,
+            logins,
+            log.as_ref(),
+            printer,
+        );
         let ended = tokio::select! {
             ended = server.run(cancel) => ended,
             () = reading => Ok(()),
@@ -194,43 +209,67 @@ impl Serving {
     }
 }
 
-/// Reads logins and certificates again at every SIGHUP; never ends. What cannot be read changes
+/// SIGHUP, where there is such a thing.
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    fn listen() -> Self {
+        Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+        }
+    }
+
+    /// Returns at the next one.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Reads logins and certificates again at every hang-up; never ends. What cannot be read changes
 /// nothing.
-async fn reload_on_hangup(
+async fn reload_on(
+    mut hangup: Hangup,
     settings: &ServeSettings,
     certificate: Option<Certificate>,
     logins: Option<Arc<Logins>>,
     log: Option<&Log>,
     printer: &Printer,
 ) {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-            return std::future::pending().await;
-        };
-        while hangup.recv().await.is_some() {
-            if let Some(log) = log {
-                log.reopen();
-            }
-            if let Some(certificate) = &certificate {
-                said(printer, "the certificate", certificate.reload());
-            }
-            if let (Some(logins), Some(path)) = (&logins, &settings.htpasswd) {
-                let read = || -> anyhow::Result<()> {
-                    let text = ServeSettings::text(HTPASSWD, path)?;
-                    logins.replace(&text).with_context(|| path.to_string())
-                };
-                said(printer, "the logins", read());
-            }
+    loop {
+        hangup.next().await;
+        if let Some(log) = log {
+            log.reopen();
+        }
+        if let Some(certificate) = &certificate {
+            said(printer, "The certificate", "is", certificate.reload());
+        }
+        if let (Some(logins), Some(path)) = (&logins, &settings.htpasswd) {
+            let read = || -> anyhow::Result<()> {
+                let text = ServeSettings::text(HTPASSWD, path)?;
+                logins.replace(&text).with_context(|| named(path))
+            };
+            said(printer, "The logins", "are", read());
         }
     }
-    std::future::pending::<()>().await;
 }
 
-fn said(printer: &Printer, what: &str, read: anyhow::Result<()>) {
+fn named(htpasswd: &Utf8Path) -> String {
+    format!("{HTPASSWD} {htpasswd}")
+}
+
+fn said(printer: &Printer, what: &str, verb: &str, read: anyhow::Result<()>) {
     match read {
-        Ok(()) => printer.say(&format!("Read {what} again.")),
-        Err(error) => printer.warn(&format!("{what} stay as they were: {error:#}")),
+        Ok(()) => printer.say(&format!("{what} {verb} read again.")),
+        Err(error) => printer.warn(&format!("{what} {verb} what was there before: {error:#}")),
     }
 }

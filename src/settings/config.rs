@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::SettingsError;
 use super::out_dir::out_dir;
@@ -51,9 +53,13 @@ impl ConfigSettings {
                 source,
             })
         });
+        let ca_pem: Option<String> = ca_pem.transpose()?;
+        if let (Some(path), Some(pem)) = (nodes_ca, &ca_pem) {
+            check_authority(path, pem)?;
+        }
         let access = NodeAccess {
             plain_http: *nodes_plain_http,
-            ca_pem: ca_pem.transpose()?,
+            ca_pem,
         };
         Ok(Self {
             placement,
@@ -61,5 +67,25 @@ impl ConfigSettings {
             target: target(to)?,
             out_dir: out_dir(dir)?,
         })
+    }
+}
+
+/// A file that goes to every node must be what nodes expect, and nothing more.
+fn check_authority(path: &Utf8Path, pem: &str) -> Result<(), SettingsError> {
+    let refuse = |reason: &str| {
+        Err(SettingsError::Content {
+            path: path.to_owned(),
+            line: None,
+            reason: reason.to_owned(),
+        })
+    };
+    if pem.contains("PRIVATE KEY-----") {
+        return refuse("it holds a private key: --nodes-ca takes the certificate alone");
+    }
+    let certificates =
+        CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    match certificates {
+        Ok(found) if !found.is_empty() => Ok(()),
+        _ => refuse("it holds no certificate in PEM form, which --nodes-ca takes"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use camino::Utf8Path;
 use globset::Glob;
 
 use super::images_file::images_file;
@@ -82,6 +83,12 @@ impl Placement {
 
 /// TARGET as typed after `flag`, or as the positional argument.
 pub(super) fn target(text: &str) -> Result<TargetPrefix, SettingsError> {
+    let path = Utf8Path::new(text);
+    if !text.contains([':', '/']) && (path.extension() == Some("tar") || path.is_file()) {
+        let reason = "that is a file, and TARGET is a registry, HOST[:PORT][/PREFIX]; bundles are \
+                      written by `airbuoy pull BUNDLE` and read by `airbuoy push BUNDLE TARGET`";
+        return Err(SettingsError::value("TARGET", text, reason));
+    }
     Ok(text.parse::<TargetPrefix>()?)
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::bundle_pull::{numbered, pull};
 use crate::support::airbuoy::{Airbuoy, number};
@@ -232,4 +233,59 @@ fn a_layout_of_another_tool_is_pushed_by_its_names() {
     airbuoy.run(&push.replace("image/*", "1")).exits(0);
     assert_eq!(target.tags(), ["k8s/image/1:v1"]);
     assert!(!airbuoy.home().join("custom-repo-config.yaml").exists());
+}
+
+#[test]
+fn a_push_that_looks_for_its_base_can_be_stopped() {
+    let source = Faulty::start(numbered(&[1, 2]));
+    let airbuoy = Airbuoy::new();
+    airbuoy
+        .run(&pull(&["image/1:v1"], &source.host(), "old.tar"))
+        .exits(0);
+    let images = ["image/1:v1", "image/2:v1"];
+    let new = pull(&images, &source.host(), "new.tar --base old.tar");
+    airbuoy.run(&new).exits(0);
+    // A registry that takes connections and never says a word.
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let host = silent.local_addr().expect("an address");
+    let mut push = airbuoy
+        .command(&format!("push new.tar {host}/k8s --plain-http"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let (connection, _) = silent.accept().expect("it asks");
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &push.id().to_string()])
+        .status();
+    assert!(kill.expect("kill").success());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let status = loop {
+        if let Some(status) = push.try_wait().expect("a child") {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(status.code(), Some(130));
+    drop(connection);
+}
+
+#[test]
+fn a_file_is_no_registry() {
+    let airbuoy = Airbuoy::new();
+    airbuoy.file("set.tar", "");
+    for command in [
+        "push set.tar other.tar",
+        "mirror set.tar --kubernetes-version 1.36",
+        "config set.tar --kubernetes-version 1.36",
+    ] {
+        let refused = airbuoy.run(command).exits(2);
+        let told = &refused.stderr;
+        assert!(told.contains(".tar: that is a file"), "{told}");
+        assert!(!airbuoy.home().join("custom-repo-config.yaml").exists());
+    }
+    airbuoy.file("ca.pem", "no certificate");
+    let nodes = "config r.example.com --kubernetes-version 1.36 --nodes --nodes-ca ca.pem";
+    let refused = airbuoy.run(nodes).exits(2);
+    assert!(refused.stderr.contains("no certificate in PEM form"));
 }

@@ -171,13 +171,13 @@ fn a_login_and_a_made_certificate_protect_it_and_outlive_a_restart() {
     // The logins change at a signal; a file that is no good changes nothing.
     airbuoy.file("users", "ci:plain\n");
     served.signal("HUP");
-    served.says("stay as they were");
+    served.says("The logins are what was there before: --htpasswd ");
     let reference = format!("{}/image/1:v1", served.host());
     assert!(!trusted.raw(&reference).is_empty());
     airbuoy.file("users", HTPASSWD);
     served.signal("HUP");
-    served.says("Read the logins again.");
-    served.says("Read the certificate again.");
+    served.says("The logins are read again.");
+    served.says("The certificate is read again.");
 }
 
 #[test]
