@@ -54,7 +54,7 @@ fn told(bundle: &Bundle, faults: &[crate::bundle::Fault], printer: &Printer) -> 
     }
     let style = printer.style();
     let mut text = ui::faults(bundle.path(), faults, style);
-    text.push_str(&ui::repair_hint(bundle.path(), style));
+    text.push_str(&ui::repair_hint(bundle.path(), faults, style));
     printer.errors(&text);
     Checked::Unsound(ExitStatus::Local)
 }

@@ -194,6 +194,9 @@ mod tests {
             reason: "r".into(),
         };
         assert_eq!(ExitStatus::of_error(&usage.into()), ExitStatus::Usage);
+        let htpasswd = crate::server::Logins::parse("ci:plain").map(drop);
+        let htpasswd = htpasswd.context("--htpasswd users").expect_err("no bcrypt");
+        assert_eq!(ExitStatus::of_error(&htpasswd), ExitStatus::Usage);
         let plain = anyhow::anyhow!("disk full");
         assert_eq!(ExitStatus::of_error(&plain), ExitStatus::Local);
     }

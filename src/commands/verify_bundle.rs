@@ -212,8 +212,8 @@ fn tell(
     let style = printer.style();
     let path = bundle.path();
     let mut text = ui::faults(path, &verification.faults, style);
-    if !verification.faults.is_empty() && !settings.repair {
-        text.push_str(&ui::repair_hint(path, style));
+    if !settings.repair {
+        text.push_str(&ui::repair_hint(path, &verification.faults, style));
     }
     printer.errors(&text);
     for failure in &mended.failed {

@@ -10,7 +10,7 @@ use super::size::{bytes, count, duration};
 use super::style::Style;
 use super::table::Table;
 use super::text::clean;
-use crate::bundle::{Contents, Fault, Totals, Verification};
+use crate::bundle::{Contents, Fault, FaultKind, Totals, Verification};
 use crate::event::ImageStatus;
 use crate::transfer::Report;
 
@@ -90,8 +90,13 @@ pub fn faults(bundle: &Utf8Path, faults: &[Fault], style: Style) -> String {
     text
 }
 
-/// The way out that stands under [`faults`].
-pub fn repair_hint(bundle: &Utf8Path, style: Style) -> String {
+/// The way out that stands under [`faults`]; nothing when fetching mends none of them.
+pub fn repair_hint(bundle: &Utf8Path, faults: &[Fault], style: Style) -> String {
+    use FaultKind::{Digest, Missing, Size, Unreadable};
+    let mends = |fault: &Fault| matches!(fault.kind, Missing | Size | Digest | Unreadable);
+    if !faults.iter().any(mends) {
+        return String::new();
+    }
     hint_line(
         &format!(
             "airbuoy verify {bundle} --repair fetches only what is damaged again, where upstream \

@@ -144,7 +144,7 @@ pub fn stopped(report: &Report) -> String {
         .map(|row| row.source.as_str())
         .collect();
     format!(
-        "Stopped: {} of {} in place, {} sent",
+        "Stopped: {} of {} in place, {} transferred",
         copied + present,
         count(images.len(), "image"),
         bytes(report.bytes.transferred)
@@ -338,7 +338,7 @@ mod tests {
         use ImageStatus::{Copied, Failed, Present};
         assert_eq!(
             stopped(&report(&[Copied, Failed, Present, Failed])),
-            "Stopped: 2 of 4 images in place, 0 B sent"
+            "Stopped: 2 of 4 images in place, 0 B transferred"
         );
     }
 
