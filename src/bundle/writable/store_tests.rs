@@ -358,3 +358,50 @@ async fn an_image_is_on_the_disk_before_its_name_is() {
     ];
     assert!(order.is_sorted(), "{order:?} of {log:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_in_a_carried_directory_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new();
+    drop(folder.open());
+    let secret = folder.path.with_file_name("secret");
+    fs::write(&secret, "secret").expect("written");
+
+    // A new file takes the place of a link, and what the link led to stays as it is.
+    symlink(&secret, folder.path.join("index.json.new")).expect("a link");
+    let store = folder.open();
+    let world = World::new();
+    for act in [Act::Push(0, 0), Act::Push(0, 1), Act::Put(0, 0, vec![0])] {
+        world.act(&store, &act).await.expect("allowed");
+    }
+    drop(store);
+    assert_eq!(fs::read(&secret).expect("a file"), b"secret");
+    let index = fs::read_to_string(folder.path.join("index.json")).expect("a file");
+    assert!(
+        index.contains(&world.manifests[0].digest().to_string()),
+        "{index}"
+    );
+
+    let refused = |inside: &str| {
+        let told = DirectoryStore::open(&folder.path, &StoreOptions::default())
+            .err()
+            .expect(inside)
+            .to_string();
+        assert!(told.contains("is a link"), "{inside}: {told}");
+    };
+    let blob = format!("blobs/sha256/{}", Digest::of(b"secret").hex());
+    for (inside, target) in [
+        (&*blob, "secret"),
+        (".airbuoy/uploads", ""),
+        ("blobs/sha512", ""),
+    ] {
+        let path = folder.path.join(inside);
+        if path.is_dir() {
+            fs::remove_dir(&path).expect("empty");
+        }
+        symlink(folder.path.with_file_name(target), &path).expect("a link");
+        refused(inside);
+        fs::remove_file(&path).expect("the link");
+    }
+    assert_eq!(fs::read(&secret).expect("a file"), b"secret");
+}
