@@ -9,9 +9,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
 
+use super::open::read_index;
 use super::testing::{Act, MemoryDisk, World, image, litter};
 use super::{DirectoryStore, StoreOptions};
-use crate::bundle::BundleError;
+use crate::bundle::{BundleError, index};
 use crate::content::{BlobReader, Store, StoreError};
 use crate::oci::{Algorithm, Digest, Hasher};
 
@@ -404,4 +405,40 @@ async fn links_in_a_carried_directory_are_not_followed() {
         fs::remove_file(&path).expect("the link");
     }
     assert_eq!(fs::read(&secret).expect("a file"), b"secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_served_or_swept_where_a_child_manifest_is_damaged() {
+    let disk = MemoryDisk::new();
+    let (world, store) = (World::new(), disk.open(DAY));
+    for blob in [0, 1, 2, 4] {
+        world.act(&store, &Act::Push(0, blob)).await.expect("new");
+    }
+    for manifest in [0, 1, 3] {
+        let put = Act::Put(0, manifest, vec![0]);
+        world.act(&store, &put).await.expect("complete");
+    }
+    drop(store);
+    // Only the index leads to the child.
+    let files = disk.files();
+    let mut entries = read_index(&files).expect("readable").expect("an index");
+    entries.retain(|entry| entry.descriptor.digest == *world.manifests[3].digest());
+    let bytes = index::to_bytes(&entries);
+    files.replace(&files.index(), &bytes).expect("written");
+    let path = files.blob(world.manifests[0].digest());
+    let names = disk.names();
+    disk.tamper(&path, |bytes| bytes[3] ^= 1);
+    let options = StoreOptions {
+        sync: true,
+        keep: Duration::ZERO,
+    };
+    let refused = DirectoryStore::start(disk.files(), &options, None)
+        .err()
+        .expect("damaged");
+    assert!(refused.to_string().contains("is damaged"), "{refused}");
+    assert_eq!(disk.names(), names);
+
+    // What was never there is no damage: some tools leave platforms out.
+    files.disk().remove(&path).expect("removed");
+    drop(DirectoryStore::start(files, &options, None).expect("tolerated"));
 }
