@@ -442,3 +442,21 @@ async fn nothing_is_served_or_swept_where_a_child_manifest_is_damaged() {
     files.disk().remove(&path).expect("removed");
     drop(DirectoryStore::start(files, &options, None).expect("tolerated"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tries_again_takes_no_room_twice() {
+    let disk = MemoryDisk::new();
+    let store = disk.open(DAY);
+    disk.set_available(Some(50 << 20));
+    let mut upload = store.begin("a", Algorithm::Sha256).await.expect("open");
+    for _ in 0..10 {
+        let expect = store.expect(&mut upload, 30 << 20);
+        expect.await.expect("the room that it had");
+    }
+    let mut other = store.begin("a", Algorithm::Sha256).await.expect("open");
+    let refused = store.expect(&mut other, 10 << 20).await;
+    assert!(matches!(refused, Err(StoreError::NoSpace)));
+    store.expect(&mut upload, 0).await.expect("less");
+    let expect = store.expect(&mut other, 30 << 20);
+    expect.await.expect("the room that was given back");
+}
