@@ -3,10 +3,11 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt as _};
+use std::os::unix::fs::{FileExt, MetadataExt as _, OpenOptionsExt as _};
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::OFlags;
 
 use super::space;
 
@@ -25,15 +26,16 @@ pub trait DiskFile: Send + Sync {
     fn sync_all(&self) -> io::Result<()>;
 }
 
-/// Files and folders by path.
+/// Files and folders by path. The last name of a path is never followed when it is a link: a bundle
+/// may have been carried here by anyone, and its names must not reach other files of this machine.
 pub trait Disk: Send + Sync + 'static {
-    /// Opens an empty file to read and write, in place of what has the name.
+    /// Opens a new, empty file to read and write, in place of what has the name.
     fn create(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens a file that is there, to read and write.
     fn open(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens a file that is there, to read only.
     fn open_read(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>>;
-    /// The length of a regular file; `None` when there is nothing of that name.
+    /// The length of a regular file; `None` when there is none of that name. A link is an error.
     fn size(&self, path: &Utf8Path) -> io::Result<Option<u64>>;
     /// Bytes of the disk that a file takes up: fewer than its length while it has holes.
     fn allocated(&self, path: &Utf8Path) -> u64;
@@ -57,21 +59,25 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>> {
+        // Whatever has the name goes first, so that nothing is written through it.
+        self.remove(path)?;
         let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(true);
-        Ok(Arc::new(options.open(path)?))
+        options.read(true).write(true).create_new(true);
+        Ok(Arc::new(open_plain(path, &mut options)?))
     }
 
     fn open(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(File::options().read(true).write(true).open(path)?))
+        let file = open_plain(path, File::options().read(true).write(true))?;
+        Ok(Arc::new(file))
     }
 
     fn open_read(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(File::open(path)?))
+        Ok(Arc::new(open_plain(path, File::options().read(true))?))
     }
 
     fn size(&self, path: &Utf8Path) -> io::Result<Option<u64>> {
-        match fs::metadata(path) {
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.is_symlink() => Err(is_link(path)),
             Ok(found) => Ok(found.is_file().then_some(found.len())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -80,7 +86,7 @@ impl Disk for RealDisk {
 
     fn allocated(&self, path: &Utf8Path) -> u64 {
         // In units of 512 bytes, whatever the file system's blocks are (stat(2)).
-        fs::metadata(path).map_or(0, |found| found.blocks().saturating_mul(512))
+        fs::symlink_metadata(path).map_or(0, |found| found.blocks().saturating_mul(512))
     }
 
     fn list(&self, folder: &Utf8Path) -> io::Result<Vec<String>> {
@@ -142,6 +148,27 @@ impl DiskFile for File {
     }
 }
 
+/// Opens a file whose name is no link, without waiting for whoever is to fill a pipe.
+pub(super) fn open_plain(path: &Utf8Path, options: &mut fs::OpenOptions) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let flags = i32::try_from(flags).map_err(io::Error::other)?;
+    options.custom_flags(flags).open(path).map_err(|error| {
+        if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+            is_link(path)
+        } else {
+            error
+        }
+    })
+}
+
+pub(super) fn is_link(path: &Utf8Path) -> io::Error {
+    let name = path.file_name().unwrap_or(path.as_str());
+    io::Error::other(format!(
+        "{name} is a link, and links in a bundle are not followed; copy the bundle with its links \
+         resolved (`cp -rL`) if you trust them"
+    ))
+}
+
 /// The folder that holds `path`.
 pub(super) fn folder_of(path: &Utf8Path) -> &Utf8Path {
     match path.parent() {
@@ -195,4 +222,41 @@ pub(super) fn replace(disk: &dyn Disk, path: &Utf8Path, bytes: &[u8]) -> io::Res
     file.sync_all()?;
     drop(file);
     disk.rename(&new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn no_link_is_read_or_written_through() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = Utf8Path::from_path(root.path()).expect("UTF-8");
+        let (victim, link) = (root.join("victim"), root.join("z.tar.partial"));
+        fs::write(&victim, "secret").expect("written");
+        symlink(&victim, &link).expect("a link");
+        let disk = RealDisk;
+        for refused in [
+            disk.open(&link).map(|_| ()),
+            disk.open_read(&link).map(|_| ()),
+            disk.size(&link).map(|_| ()),
+        ] {
+            let told = refused.expect_err("a link").to_string();
+            assert!(told.contains("z.tar.partial is a link"), "{told}");
+        }
+        let file = disk.create(&link).expect("in its place");
+        file.write_at(0, b"ours").expect("written");
+        assert_eq!(fs::read(&victim).expect("a file"), b"secret");
+        assert_eq!(fs::read(&link).expect("a file"), b"ours");
+        assert!(!link.is_symlink());
+        // What is there is replaced by an empty file, and who has it open keeps it.
+        let again = disk.create(&link).expect("in its place");
+        assert_eq!(disk.size(&link).expect("a file"), Some(0));
+        again.write_at(0, b"new").expect("written");
+        let mut old = [0; 4];
+        assert_eq!(file.read_at(0, &mut old).expect("open"), 4);
+        assert_eq!(&old, b"ours");
+    }
 }

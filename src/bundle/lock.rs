@@ -6,6 +6,8 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::disk;
+
 /// Held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -45,10 +47,15 @@ impl Lock {
         passing: bool,
         lock: fn(&File) -> Result<(), TryLockError>,
     ) -> Result<Self, NoLock> {
+        // Inside a bundle its folder is the bundle's own; beside one it is the user's.
+        let folder = disk::folder_of(path);
+        if !passing && folder.is_symlink() {
+            return Err(NoLock::Io(disk::is_link(folder)));
+        }
         loop {
             let mut options = File::options();
             options.read(true).write(true).create(true).truncate(false);
-            let file = options.open(path).map_err(NoLock::Io)?;
+            let file = disk::open_plain(path, &mut options).map_err(NoLock::Io)?;
             match lock(&file) {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(NoLock::Taken),

@@ -173,3 +173,31 @@ fn a_file_and_a_served_directory_are_refused() {
         "{made_by_pushes}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_goes_while_a_child_manifest_of_what_stays_is_damaged() {
+    let disk = bundle().await;
+    let (world, store) = (World::new(), disk.open(DAY));
+    let put = Act::Put(1, 3, vec![1]);
+    world.act(&store, &put).await.expect("complete");
+    drop(store);
+    let files = disk.files();
+    // Only the index leads to the child.
+    let mut entries = read_index(&files).expect("readable").expect("an index");
+    entries.retain(|entry| entry.tag.is_some());
+    let bytes = index::to_bytes(&entries);
+    files.replace(&files.index(), &bytes).expect("written");
+    let child = files.blob(world.manifests[1].digest());
+    disk.tamper(&child, |bytes| bytes[3] ^= 1);
+    let before = (disk.names(), seen(&disk));
+    let refused = remove(&files, &[version("v1.35.4")]).expect_err("damaged");
+    let BundleError::Structure { reason, hint, .. } = refused else {
+        panic!("{refused}");
+    };
+    assert!(reason.contains("b/c:u is damaged"), "{reason}");
+    assert!(hint.is_some_and(|hint| hint.contains("--repair")));
+    assert_eq!((disk.names(), seen(&disk)), before);
+
+    disk.tamper(&child, |bytes| bytes[3] ^= 1);
+    remove(&files, &[version("v1.35.4")]).expect("removed");
+}

@@ -22,9 +22,9 @@ const EXTENSION: u64 = 64 << 10;
 /// The longest path: a SHA-512 blob needs 141 bytes, the rest are other tools' own files.
 const PATH: usize = 1024;
 
-/// How far behind the end mark anything but zeros is looked for, in bytes. Tools fill up to a
-/// record, 10 KiB unless told otherwise.
-const TAIL: u64 = 64 << 10;
+/// The most bytes behind the end mark, all of them zeros. Tools fill up to a record, 10 KiB unless
+/// told otherwise; more is what is left of another, longer file.
+const TAIL: u64 = 1 << 20;
 
 /// Bytes that are read at any place, without a cursor to share.
 pub trait ReadAt {
@@ -166,6 +166,9 @@ impl<R: ReadAt + ?Sized> Walk<'_, R> {
         let mut tail = vec![0; usize::try_from(rest).unwrap_or(0)];
         self.tar.read_exact_at(&mut tail, from)?;
         match tail.iter().position(|byte| *byte != 0) {
+            None if self.size.saturating_sub(from) > TAIL => Err(TarFault::AfterEnd {
+                offset: from + TAIL,
+            }),
             None => Ok(()),
             Some(at) => Err(TarFault::AfterEnd {
                 offset: from + at as u64,

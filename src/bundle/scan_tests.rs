@@ -198,6 +198,12 @@ fn what_stands_behind_the_end_is_found() {
         scan(&*wiped),
         Err(TarFault::AfterEnd { offset: 512 })
     ));
+    // Records may be large, but not as large as a file.
+    let mut filled = sound().tar();
+    filled.resize(filled.len() + (1 << 19), 0);
+    assert!(scan(&*filled).is_ok());
+    filled.resize(filled.len() + (1 << 20), 0);
+    assert!(matches!(scan(&*filled), Err(TarFault::AfterEnd { .. })));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Positioned reads over one file or several that are read as one.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use camino::Utf8PathBuf;
 
@@ -78,6 +78,25 @@ impl Slices {
     /// The file that holds the byte at `offset`.
     pub(super) fn path_at(&self, offset: u64) -> Option<&Utf8PathBuf> {
         self.slice(offset).map(|slice| &slice.path)
+    }
+
+    /// The first path that is no longer the file that is open here, or no longer as long.
+    pub(super) fn replaced(&self) -> io::Result<Option<&Utf8PathBuf>> {
+        for slice in &self.slices {
+            let ours = slice.file.metadata()?;
+            let is_ours = match fs::metadata(&slice.path) {
+                Ok(named) => {
+                    (named.dev(), named.ino(), named.len())
+                        == (ours.dev(), ours.ino(), slice.length)
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                Err(error) => return Err(error),
+            };
+            if !is_ours {
+                return Ok(Some(&slice.path));
+            }
+        }
+        Ok(None)
     }
 
     fn slice(&self, offset: u64) -> Option<&Slice> {

@@ -113,7 +113,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Upload, StoreError>> + Send;
     /// Tells that `length` more bytes are announced, before the first of them: a store without
     /// room for them refuses with [`NoSpace`](StoreError::NoSpace) now. Nothing is promised by a
-    /// yes, and not every client announces.
+    /// yes, and not every client announces. It takes the place of what is left of the last
+    /// announcement; 0 says that the body ended early.
     fn expect(
         &self,
         _upload: &mut Self::Upload,

@@ -38,6 +38,12 @@ pub(super) async fn receive<S: Store>(
     let mut source = std::mem::replace(body, Body::empty().into_data_stream());
     let (rest, result) = to_its_end(async move {
         let mut result = take(&shared, &mut loan, announced, &mut source).await;
+        if result.is_err()
+            && let Some(session) = loan.session()
+        {
+            // What was announced does not come now: the room for it is others'.
+            let _ = shared.store.expect(&mut session.upload, 0).await;
+        }
         if let (Ok(()), Some(digest)) = (&result, commit) {
             result = finish(&*shared.store, &mut loan, &digest).await;
         }

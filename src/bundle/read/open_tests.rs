@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::super::tarball::Tarball;
+use super::super::volumes;
 use super::testing::{Layout, OnDisk, SHARED};
 use super::*;
 use crate::event::Silent;
@@ -170,6 +172,27 @@ fn what_is_no_layout_says_what_it_is() {
         let mut layout = Layout::two_images();
         layout.members.insert(name.to_owned(), b"{".to_vec());
         assert!(layout.in_tar().refused().contains(word));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_at_once() {
+    let pipe = |path: &Utf8Path| {
+        fs::remove_file(path).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.expect("mkfifo").success());
+    };
+    let disk = Layout::two_images().in_tar();
+    pipe(&disk.path);
+    let told = disk.refused();
+    assert!(told.contains("no plain file"), "{told}");
+    for part in ["volumes", "001"] {
+        let disk = Layout::two_images().in_volumes();
+        let tar = volumes::tar_path(&disk.path);
+        pipe(&Utf8PathBuf::from(format!("{tar}.{part}")));
+        let told = disk.refused();
+        assert!(told.contains("no plain file"), "{part}: {told}");
     }
 }
 

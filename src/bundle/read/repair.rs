@@ -54,7 +54,11 @@ impl Bundle {
         cancel: &CancellationToken,
     ) -> Result<Repaired, BundleError> {
         let bundle = self.clone();
-        let _lock = tokio::task::spawn_blocking(move || bundle.lock())
+        let locking = move || {
+            let lock = bundle.lock()?;
+            bundle.still_there().map(|()| lock)
+        };
+        let _lock = tokio::task::spawn_blocking(locking)
             .await
             .map_err(|error| BundleError::io(self.path(), "lock", io::Error::other(error)))??;
         let mut repaired = Repaired::default();
@@ -276,6 +280,23 @@ impl Bundle {
             let message = format!("cannot write the repaired blob: {error}");
             Failure::new(Code::Local, self.path().as_str(), message)
         })
+    }
+
+    /// Refuses a tar that somebody put another one in place of since it was opened: what is known of
+    /// it says where bytes lie in the old one. Asked under the lock.
+    fn still_there(&self) -> Result<(), BundleError> {
+        let Storage::Tar(tar) = &*self.storage else {
+            return Ok(());
+        };
+        let replaced = tar.replaced();
+        match replaced.map_err(|error| BundleError::io(self.path(), "look at", error))? {
+            None => Ok(()),
+            Some(path) => Err(BundleError::Structure {
+                bundle: self.path().to_owned(),
+                reason: format!("{path} was replaced while the bundle was verified"),
+                hint: Some("nothing was written; run the same command again".to_owned()),
+            }),
+        }
     }
 
     fn beyond_repair(&self, digest: &Digest, message: &str) -> Failure {

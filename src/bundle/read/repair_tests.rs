@@ -215,3 +215,26 @@ fn record() -> Record {
         external: Vec::new(),
     }
 }
+
+#[tokio::test]
+async fn a_tar_that_was_replaced_meanwhile_is_left_alone() {
+    let sound = Layout::two_images();
+    let upstream = Upstream::new(&sound.in_tar());
+    let mut damaged = sound.clone();
+    damaged.flip(&Digest::of(SHARED));
+    let disk = damaged.in_tar();
+    let bundle = disk.open();
+    let faults = faults(&bundle);
+    assert_eq!(faults.len(), 1);
+    let new = disk.path.with_file_name("new");
+    std::fs::write(&new, sound.tar()).expect("written");
+    std::fs::rename(&new, &disk.path).expect("renamed");
+
+    let observer: Arc<dyn Observer> = Arc::new(Silent);
+    let cancel = CancellationToken::new();
+    let refused = bundle.repair(&faults, &upstream, &observer, &cancel).await;
+    let told = refused.expect_err("another file").to_string();
+    assert!(told.contains("was replaced"), "{told}");
+    assert!(std::fs::read(&disk.path).expect("read") == sound.tar());
+    assert_eq!(upstream.given.load(Ordering::Relaxed), 0);
+}

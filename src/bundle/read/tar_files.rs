@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::OFlags;
 
 use super::super::error::BundleError;
 use super::super::scan::{ReadAt, scan};
@@ -48,7 +50,7 @@ impl ReadAt for Slices {
 impl TarFiles {
     /// A tar in one file.
     pub(super) fn whole(path: &Utf8Path) -> Result<Self, BundleError> {
-        let file = File::open(path).map_err(|error| match error.kind() {
+        let file = open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => not_there(path, error),
             _ => BundleError::io(path, "open", error),
         })?;
@@ -72,7 +74,7 @@ impl TarFiles {
         let mut missing = Vec::new();
         for volume in &volumes.volumes {
             let at = folder.join(&volume.name);
-            match File::open(&at) {
+            match open(&at) {
                 Ok(file) => {
                     let size = regular_size(&at, &file)?;
                     if size != volume.size {
@@ -170,6 +172,11 @@ impl TarFiles {
         pieces.into_iter().map(|(path, ..)| path.clone()).collect()
     }
 
+    /// A file of the tar whose name stands for another one by now.
+    pub(super) fn replaced(&self) -> io::Result<Option<&Utf8PathBuf>> {
+        self.slices.replaced()
+    }
+
     /// The parts of files that hold the blob: path, place in it, length.
     pub(super) fn pieces(&self, digest: &Digest) -> Vec<(&Utf8PathBuf, u64, u64)> {
         let found = self.blobs.get(digest);
@@ -177,10 +184,19 @@ impl TarFiles {
     }
 }
 
+/// Opens a file without waiting: a pipe that nobody fills must not hold up whoever looks at it.
+fn open(path: &Utf8Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
 /// The bytes of the list of volumes.
 fn small_file(path: &Utf8Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path)?;
+    let file = open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
     file.take(LIST_LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LIST_LIMIT {
         return Err(io::Error::other("it is too large for a list of volumes"));

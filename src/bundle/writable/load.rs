@@ -2,6 +2,7 @@
 //! are there, and the links.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -48,26 +49,38 @@ pub(in crate::bundle) fn load(files: &Files, entries: &[Entry]) -> Result<State,
 struct Loader<'a> {
     files: &'a Files,
     state: State,
-    /// Every manifest that was looked for; none when it is not there or unusable.
-    read: HashMap<Digest, Option<Arc<Held>>>,
+    /// Every manifest that was looked for.
+    read: HashMap<Digest, Result<Arc<Held>, Trouble>>,
+}
+
+/// Why a manifest is of no use.
+#[derive(Clone)]
+enum Trouble {
+    Absent,
+    /// It is there, and nobody can say what it needs.
+    Unusable(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("is not there"),
+            Self::Unusable(reason) => f.write_str(reason),
+        }
+    }
 }
 
 impl Loader<'_> {
     fn entry(&mut self, entry: &Entry) -> Result<(), BundleError> {
         let descriptor = &entry.descriptor;
-        let name = &*entry.repository;
         // Without it nobody can say which blobs are needed.
-        let held = self.manifest(descriptor).map_err(|reason| {
-            let hint = "`airbuoy verify DIR --repair` fetches what is damaged again";
-            BundleError::Structure {
-                bundle: self.files.root().to_owned(),
-                reason: format!("the manifest of {} {reason}", entry.name()),
-                hint: Some(hint.to_owned()),
-            }
+        let held = self.manifest(descriptor).map_err(|trouble| {
+            self.unusable(&format!("the manifest of {} {trouble}", entry.name()))
         })?;
-        self.hold(name, &held);
+        self.hold(entry, &held)?;
         if let Some(tag) = &entry.tag {
-            let here = self.state.repositories.entry(name.to_owned()).or_default();
+            let name = entry.repository.clone();
+            let here = self.state.repositories.entry(name).or_default();
             let tagged = Tagged {
                 digest: held.digest().clone(),
                 source: entry.source.clone(),
@@ -77,9 +90,20 @@ impl Loader<'_> {
         Ok(())
     }
 
+    fn unusable(&self, reason: &str) -> BundleError {
+        let hint = "`airbuoy verify DIR --repair` fetches what is damaged again";
+        BundleError::Structure {
+            bundle: self.files.root().to_owned(),
+            reason: reason.to_owned(),
+            hint: Some(hint.to_owned()),
+        }
+    }
+
     /// A manifest and everything below it. Children that are not there are no error: some tools
-    /// leave out platforms.
-    fn hold(&mut self, repository: &str, root: &Arc<Held>) {
+    /// leave out platforms. One that is there and cannot be read needs blobs that would look like
+    /// nobody's.
+    fn hold(&mut self, entry: &Entry, root: &Arc<Held>) -> Result<(), BundleError> {
+        let repository = &*entry.repository;
         let mut waiting = vec![Arc::clone(root)];
         while let Some(held) = waiting.pop() {
             if !self.state.hold(repository, &held) {
@@ -88,38 +112,47 @@ impl Loader<'_> {
             for child in &held.children {
                 match self.manifest(child) {
                     Ok(child) => waiting.push(child),
-                    Err(reason) => tracing::warn!(%repository, "{} {reason}", child.digest),
+                    Err(trouble @ Trouble::Absent) => {
+                        tracing::warn!(%repository, "{} {trouble}", child.digest);
+                    }
+                    Err(trouble) => {
+                        let (name, digest) = (entry.name(), &child.digest);
+                        let reason = format!("the manifest {digest} below {name} {trouble}");
+                        return Err(self.unusable(&reason));
+                    }
                 }
             }
         }
+        Ok(())
     }
 
-    fn manifest(&mut self, descriptor: &Descriptor) -> Result<Arc<Held>, String> {
+    fn manifest(&mut self, descriptor: &Descriptor) -> Result<Arc<Held>, Trouble> {
         let digest = &descriptor.digest;
         if let Some(known) = self.read.get(digest) {
-            return known.clone().ok_or_else(|| "cannot be used".to_owned());
+            return known.clone();
         }
         let held = self.read_manifest(descriptor);
-        self.read.insert(digest.clone(), held.clone().ok());
+        self.read.insert(digest.clone(), held.clone());
         held
     }
 
-    fn read_manifest(&self, descriptor: &Descriptor) -> Result<Arc<Held>, String> {
+    fn read_manifest(&self, descriptor: &Descriptor) -> Result<Arc<Held>, Trouble> {
         let digest = &descriptor.digest;
         let path = self.files.blob(digest);
         let bytes = match self.files.read(&path, MANIFEST_LIMIT) {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return Err("is not there".to_owned()),
-            Err(error) => return Err(format!("cannot be read: {error}")),
+            Ok(None) => return Err(Trouble::Absent),
+            Err(error) => return Err(Trouble::Unusable(format!("cannot be read: {error}"))),
         };
         if !digest.matches(&bytes) {
-            return Err(format!("is damaged: {path} does not hash to its name"));
+            let reason = format!("is damaged: {path} does not hash to its name");
+            return Err(Trouble::Unusable(reason));
         }
         let announced = Some(&*descriptor.media_type);
         let manifest = RawManifest::with_digest(bytes, announced, Some(digest.clone()));
         let held = manifest.and_then(|manifest| Held::new(&manifest));
         held.map(Arc::new)
-            .map_err(|error| format!("cannot be used: {error}"))
+            .map_err(|error| Trouble::Unusable(format!("cannot be used: {error}")))
     }
 
     fn fact(&mut self, fact: Fact) {
@@ -166,7 +199,7 @@ impl Loader<'_> {
     /// A file that is not as long as a manifest says was cut, unless it is the manifest that is
     /// wrong: then its hash is right. What was cut counts as missing, and can be pushed again.
     fn hide_damaged(&mut self) -> io::Result<()> {
-        let held = self.read.values().flatten();
+        let held = self.read.values().filter_map(|held| held.as_ref().ok());
         let named = held.flat_map(|held| &held.blobs);
         let doubtful: Vec<Digest> = named
             .filter(|blob| {

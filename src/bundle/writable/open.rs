@@ -95,6 +95,7 @@ pub(super) fn now() -> Moment {
 
 /// Takes the directory's lock for one writer.
 pub(in crate::bundle) fn lock(files: &Files) -> Result<Lock, BundleError> {
+    refuse_links(files)?;
     let private = files.private();
     let made = files.disk().create_dir_all(&private);
     made.map_err(|error| BundleError::io(&private, "make", error))?;
@@ -136,11 +137,7 @@ fn refuse_others(files: &Files) -> Result<(), BundleError> {
         hint: Some(hint.to_owned()),
     };
     let disk = files.disk();
-    let size = disk.size(root);
-    if size
-        .map_err(|e| BundleError::io(root, "open", e))?
-        .is_some()
-    {
+    if root.is_file() {
         return Err(structure(
             "only a directory takes pushes, and this is a file",
             "serve it without --writable, or unpack it with tar xf and serve the directory",
@@ -163,6 +160,26 @@ fn refuse_others(files: &Files) -> Result<(), BundleError> {
             "name a bundle, an empty directory, or one that does not exist yet",
         ))
     }
+}
+
+/// Refuses a directory in which a name of ours is a link: what is written there, or swept, would be
+/// another folder of this machine. The directory itself may be one.
+fn refuse_links(files: &Files) -> Result<(), BundleError> {
+    let blobs = files.root().join("blobs");
+    let folders = ALGORITHMS.map(|algorithm| files.blobs(algorithm));
+    let ours = [blobs, files.private(), files.uploads(), files.links()];
+    let lists = [files.layout(), files.index(), files.record()];
+    let mut all = ours.iter().chain(&folders).chain(&lists);
+    all.find(|path| path.is_symlink()).map_or(Ok(()), |path| {
+        let inside = path.strip_prefix(files.root()).unwrap_or(path);
+        Err(BundleError::Structure {
+            bundle: files.root().to_owned(),
+            reason: format!("{inside} is refused: it is a link, and only plain files are read"),
+            hint: Some(
+                "copy the bundle with its links resolved (`cp -rL`) if you trust them".into(),
+            ),
+        })
+    })
 }
 
 /// Makes what a bundle directory must have, and removes what killed runs left.

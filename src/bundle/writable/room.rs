@@ -46,13 +46,15 @@ impl Announced {
         Self { room, bytes: 0 }
     }
 
-    pub(super) fn room(&self) -> &Arc<Room> {
-        &self.room
-    }
-
-    pub(super) fn add(&mut self, bytes: u64) {
-        self.bytes = self.bytes.saturating_add(bytes);
+    /// So many bytes will come, in place of what is left of the last announcement: a client that
+    /// tries again announces the same bytes again. Refused when they do not fit; then nothing is
+    /// announced any more.
+    pub(super) fn set(&mut self, bytes: u64) -> Result<(), StoreError> {
+        self.arrived(self.bytes);
+        self.room.check(bytes)?;
+        self.bytes = bytes;
         self.room.announced.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
     }
 
     /// So many bytes came; who announced nothing gives nothing back.
@@ -82,13 +84,22 @@ mod tests {
         assert!(room.check(100).is_ok());
         assert!(matches!(room.check(101), Err(StoreError::NoSpace)));
         let mut first = Announced::nothing(&room);
-        first.add(60);
+        first.set(60).expect("room");
         assert!(room.check(40).is_ok() && room.check(41).is_err());
         first.arrived(10);
         assert!(room.check(50).is_ok() && room.check(51).is_err());
         first.arrived(1000);
         assert!(room.check(100).is_ok());
-        first.add(100);
+        first.set(100).expect("room");
+        // The same bytes once more are no more bytes, and none give all of them back.
+        first.set(100).expect("the same room");
+        assert!(room.check(0).is_ok() && room.check(1).is_err());
+        assert!(matches!(first.set(101), Err(StoreError::NoSpace)));
+        assert!(room.check(100).is_ok());
+        first.set(100).expect("room");
+        first.set(0).expect("less");
+        assert!(room.check(100).is_ok());
+        first.set(100).expect("room");
         drop(first);
         assert!(room.check(100).is_ok());
         disk.set_available(None);

@@ -9,9 +9,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
 
+use super::open::read_index;
 use super::testing::{Act, MemoryDisk, World, image, litter};
 use super::{DirectoryStore, StoreOptions};
-use crate::bundle::BundleError;
+use crate::bundle::{BundleError, index};
 use crate::content::{BlobReader, Store, StoreError};
 use crate::oci::{Algorithm, Digest, Hasher};
 
@@ -357,4 +358,105 @@ async fn an_image_is_on_the_disk_before_its_name_is() {
         place("sync /bundle"),
     ];
     assert!(order.is_sorted(), "{order:?} of {log:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_in_a_carried_directory_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new();
+    drop(folder.open());
+    let secret = folder.path.with_file_name("secret");
+    fs::write(&secret, "secret").expect("written");
+
+    // A new file takes the place of a link, and what the link led to stays as it is.
+    symlink(&secret, folder.path.join("index.json.new")).expect("a link");
+    let store = folder.open();
+    let world = World::new();
+    for act in [Act::Push(0, 0), Act::Push(0, 1), Act::Put(0, 0, vec![0])] {
+        world.act(&store, &act).await.expect("allowed");
+    }
+    drop(store);
+    assert_eq!(fs::read(&secret).expect("a file"), b"secret");
+    let index = fs::read_to_string(folder.path.join("index.json")).expect("a file");
+    assert!(
+        index.contains(&world.manifests[0].digest().to_string()),
+        "{index}"
+    );
+
+    let refused = |inside: &str| {
+        let told = DirectoryStore::open(&folder.path, &StoreOptions::default())
+            .err()
+            .expect(inside)
+            .to_string();
+        assert!(told.contains("is a link"), "{inside}: {told}");
+    };
+    let blob = format!("blobs/sha256/{}", Digest::of(b"secret").hex());
+    for (inside, target) in [
+        (&*blob, "secret"),
+        (".airbuoy/uploads", ""),
+        ("blobs/sha512", ""),
+    ] {
+        let path = folder.path.join(inside);
+        if path.is_dir() {
+            fs::remove_dir(&path).expect("empty");
+        }
+        symlink(folder.path.with_file_name(target), &path).expect("a link");
+        refused(inside);
+        fs::remove_file(&path).expect("the link");
+    }
+    assert_eq!(fs::read(&secret).expect("a file"), b"secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_served_or_swept_where_a_child_manifest_is_damaged() {
+    let disk = MemoryDisk::new();
+    let (world, store) = (World::new(), disk.open(DAY));
+    for blob in [0, 1, 2, 4] {
+        world.act(&store, &Act::Push(0, blob)).await.expect("new");
+    }
+    for manifest in [0, 1, 3] {
+        let put = Act::Put(0, manifest, vec![0]);
+        world.act(&store, &put).await.expect("complete");
+    }
+    drop(store);
+    // Only the index leads to the child.
+    let files = disk.files();
+    let mut entries = read_index(&files).expect("readable").expect("an index");
+    entries.retain(|entry| entry.descriptor.digest == *world.manifests[3].digest());
+    let bytes = index::to_bytes(&entries);
+    files.replace(&files.index(), &bytes).expect("written");
+    let path = files.blob(world.manifests[0].digest());
+    let names = disk.names();
+    disk.tamper(&path, |bytes| bytes[3] ^= 1);
+    let options = StoreOptions {
+        sync: true,
+        keep: Duration::ZERO,
+    };
+    let refused = DirectoryStore::start(disk.files(), &options, None)
+        .err()
+        .expect("damaged");
+    assert!(refused.to_string().contains("is damaged"), "{refused}");
+    assert_eq!(disk.names(), names);
+
+    // What was never there is no damage: some tools leave platforms out.
+    files.disk().remove(&path).expect("removed");
+    drop(DirectoryStore::start(files, &options, None).expect("tolerated"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tries_again_takes_no_room_twice() {
+    let disk = MemoryDisk::new();
+    let store = disk.open(DAY);
+    disk.set_available(Some(50 << 20));
+    let mut upload = store.begin("a", Algorithm::Sha256).await.expect("open");
+    for _ in 0..10 {
+        let expect = store.expect(&mut upload, 30 << 20);
+        expect.await.expect("the room that it had");
+    }
+    let mut other = store.begin("a", Algorithm::Sha256).await.expect("open");
+    let refused = store.expect(&mut other, 10 << 20).await;
+    assert!(matches!(refused, Err(StoreError::NoSpace)));
+    store.expect(&mut upload, 0).await.expect("less");
+    let expect = store.expect(&mut other, 30 << 20);
+    expect.await.expect("the room that was given back");
 }

@@ -30,6 +30,7 @@ const SMALL: usize = 16 << 10;
 /// Takes in the bytes of one blob. They are visible to nobody; dropped, it leaves nothing.
 pub struct DirectoryUpload {
     repository: String,
+    room: Arc<Room>,
     announced: Announced,
     gathered: Gathered,
     work: Work,
@@ -86,17 +87,20 @@ impl DirectoryUpload {
         };
         Self {
             repository: repository.to_owned(),
+            room: Arc::clone(room),
             announced: Announced::nothing(room),
             gathered: Gathered::default(),
             work: Work::Waiting(Box::new(sink)),
         }
     }
 
-    /// Hears how many bytes will come; refused when they do not fit.
+    /// Hears how many bytes will come, instead of what was said before; refused when they do not
+    /// fit.
     pub(super) async fn expect(&mut self, bytes: u64) -> Result<(), StoreError> {
-        let room = Arc::clone(self.announced.room());
-        blocking(move || room.check(bytes)).await?;
-        self.announced.add(bytes);
+        // What waits for its piece to be full takes room as well.
+        let bytes = bytes.saturating_add(self.gathered.bytes as u64);
+        let mut announced = std::mem::replace(&mut self.announced, Announced::nothing(&self.room));
+        self.announced = blocking(move || announced.set(bytes).map(|()| announced)).await?;
         Ok(())
     }
 
