@@ -154,6 +154,26 @@ fn a_directory_is_added_to_and_only_what_is_new_is_fetched() {
 }
 
 #[test]
+fn two_names_of_one_manifest_go_into_a_directory() {
+    let mut content = numbered(&[1]);
+    let repository = content.repositories.get_mut("image/1").expect("the image");
+    let digest = repository.tags["v1"].clone();
+    let others: Vec<String> = (0..8).map(|number| format!("same-{number}")).collect();
+    for tag in &others {
+        repository.tags.insert(tag.clone(), digest.clone());
+    }
+    let source = Faulty::start(content);
+    let airbuoy = Airbuoy::new();
+    let names: Vec<String> = others.iter().map(|t| format!("image/1:{t}")).collect();
+    let mut images: Vec<&str> = names.iter().map(String::as_str).collect();
+    images.push("image/1:v1");
+    airbuoy
+        .run(&pull(&images, &source.host(), "set"))
+        .exits(0);
+    airbuoy.run("verify set").exits(0);
+}
+
+#[test]
 fn volumes_are_cut_and_read_as_one() {
     let source = Faulty::start(numbered(&[1, 2]));
     let airbuoy = Airbuoy::new();

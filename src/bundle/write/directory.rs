@@ -31,6 +31,8 @@ pub(super) struct DirectoryWriter {
     pub(super) record: Option<Record>,
     external: HashSet<Digest>,
     state: Mutex<State>,
+    /// Held while a manifest is written: two names may share one digest, and so one partial file.
+    manifests: Mutex<()>,
     _lock: Lock,
 }
 
@@ -89,6 +91,7 @@ impl DirectoryWriter {
             entries,
             record,
             state: Mutex::default(),
+            manifests: Mutex::default(),
             _lock: lock,
             disk,
         })
@@ -281,6 +284,8 @@ impl DirectoryWriter {
     /// Writes a manifest as the blob that it is in a layout.
     pub(super) fn put_manifest(&self, manifest: &RawManifest) -> Result<(), Failure> {
         let (digest, bytes) = (manifest.digest(), manifest.bytes());
+        let held = self.manifests.lock();
+        let _held = held.unwrap_or_else(PoisonError::into_inner);
         if let Taken::Whole = self.take(digest, bytes.len() as u64)? {
             return Ok(());
         }
