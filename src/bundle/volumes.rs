@@ -85,7 +85,7 @@ pub(super) fn list_path(path: &Utf8Path) -> Utf8PathBuf {
 }
 
 /// The tar that `path` speaks of: `NAME.tar`, its list or its first volume.
-pub(super) fn tar_path(path: &Utf8Path) -> Utf8PathBuf {
+pub fn tar_path(path: &Utf8Path) -> Utf8PathBuf {
     let text = path.as_str();
     let counted = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
     match text.rsplit_once('.') {

@@ -1,5 +1,6 @@
 //! `airbuoy pull BUNDLE`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -152,7 +153,10 @@ impl Pull {
                 return Ok(done(looked, How::Unfinished));
             }
         }
-        self.existing.may_be_replaced(settings)?;
+        let asked = self.images.iter().flat_map(|image| &image.targets);
+        let asked: HashSet<&Reference> = asked.collect();
+        self.existing
+            .may_be_replaced(settings, &self.record, &self.external, &asked)?;
 
         let options = WriteOptions {
             split: settings.split,
@@ -177,6 +181,10 @@ impl Pull {
         let brought = self.brought(&outcome);
         if !commit || brought.is_empty() {
             return Ok(done(outcome, How::Unfinished));
+        }
+        let lost = self.existing.lost(&brought.iter().collect()).len();
+        if lost > 0 {
+            return Ok(done(outcome, How::Kept { lost }));
         }
         let finished = finish(writer, brought).await?;
         let mut ended = done(outcome, How::Finished(finished));
@@ -262,6 +270,8 @@ enum How {
     UpToDate,
     /// What arrived waits for the next run.
     Unfinished,
+    /// The new bundle would lack this many images of the one that is there.
+    Kept { lost: usize },
     /// The bundle is there.
     Finished(Finished),
 }
@@ -305,11 +315,19 @@ impl Ended {
                      fetched again{more}"
                 ));
             }
+            How::Kept { lost } => {
+                printer.say(&ui::pulled(&report));
+                printer.say(&ui::bundle_kept(bundle, lost));
+            }
             How::Finished(finished) => {
                 printer.say(&ui::pulled(&report));
                 let pulled = Pulled {
                     bundle,
-                    base: &settings.base,
+                    base: if report.blobs.external > 0 {
+                        &settings.base
+                    } else {
+                        &[]
+                    },
                     files: &finished.files,
                     bytes: finished.bytes,
                 };

@@ -1,11 +1,12 @@
 //! Settings of `airbuoy pull`.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::byte_size::byte_size;
 use super::out_dir::report_file;
 use super::placement::Placement;
 use super::{Access, Environment, SettingsError};
+use crate::bundle::tar_path;
 use crate::cli::{
     Format, FormatArgs, NamingArgs, OutputArgs, PullArgs, ReleaseArgs, SourceMirrorArgs,
 };
@@ -34,7 +35,7 @@ pub struct PullSettings {
 }
 
 impl PullSettings {
-    /// Takes the flags apart; only a tar can be cut into volumes.
+    /// Takes the flags apart; only a tar can be cut into volumes, and nothing is its own base.
     pub fn resolve(args: &PullArgs, environment: &Environment) -> Result<Self, SettingsError> {
         let PullArgs {
             bundle,
@@ -68,6 +69,12 @@ impl PullSettings {
         if bundle.as_str().is_empty() {
             return Err(SettingsError::value("BUNDLE", "''", "it is empty"));
         }
+        is_no_part(bundle)?;
+        if let Some(itself) = base.iter().find(|base| real(base) == real(bundle)) {
+            let reason =
+                format!("{bundle} cannot be its own base; name the new bundle differently");
+            return Err(SettingsError::value("--base", itself.as_str(), reason));
+        }
         if split.is_some() && bundle.extension() != Some("tar") {
             return Err(SettingsError::value(
                 "--split-size",
@@ -86,6 +93,52 @@ impl PullSettings {
             output: *output,
             report: report_file(report.as_deref())?,
         })
+    }
+}
+
+/// Refuses the name of a volume and that of a compressed tar: neither can be written.
+fn is_no_part(bundle: &Utf8Path) -> Result<(), SettingsError> {
+    let tar = tar_path(bundle);
+    let refuse = |reason| Err(SettingsError::value("BUNDLE", bundle.as_str(), reason));
+    if tar != bundle && tar.extension() == Some("tar") {
+        return refuse(format!("it names a part of {tar}: write {tar}"));
+    }
+    let name = bundle.as_str();
+    for ending in COMPRESSED {
+        let lower = name.to_ascii_lowercase();
+        if lower.ends_with(ending) && name.is_char_boundary(name.len() - ending.len()) {
+            let stem = &name[..name.len() - ending.len()];
+            return refuse(format!(
+                "bundles are read in place and cannot be compressed: write {stem}.tar"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Endings of compressed tars.
+const COMPRESSED: [&str; 10] = [
+    ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.lz4",
+    ".tar.br",
+];
+
+/// The bundle that a path speaks of, without links; a tar in volumes is no file itself.
+fn real(path: &Utf8Path) -> Utf8PathBuf {
+    let path = if path.is_dir() {
+        path.to_owned()
+    } else {
+        tar_path(path)
+    };
+    if let Ok(found) = path.canonicalize_utf8() {
+        return found;
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_str().is_empty() => folder,
+        _ => Utf8Path::new("."),
+    };
+    match (folder.canonicalize_utf8(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
     }
 }
 
@@ -115,5 +168,30 @@ mod tests {
             error.to_string().starts_with("--split-size 4X: "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn nothing_is_its_own_base() {
+        for base in ["k8s.tar", "./k8s.tar", "k8s.tar.volumes", "k8s.tar.001"] {
+            let line = format!("k8s.tar --kubernetes-version 1.36 --base {base}");
+            let told = resolve(&line).expect_err(base).to_string();
+            assert!(told.contains("k8s.tar cannot be its own base"), "{told}");
+        }
+        resolve("k8s.tar --kubernetes-version 1.36 --base old/k8s.tar").expect("another folder");
+    }
+
+    #[test]
+    fn parts_and_compressed_tars_are_not_written() {
+        for name in [
+            "v.tar.001",
+            "v.tar.volumes",
+            "v.tar.gz",
+            "v.tgz",
+            "v.TAR.zst",
+        ] {
+            let line = format!("{name} --kubernetes-version 1.36");
+            let told = resolve(&line).expect_err(name).to_string();
+            assert!(told.contains("write v.tar"), "{told}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::transfer::Report;
 pub struct Pulled<'a> {
     /// As typed.
     pub bundle: &'a Utf8Path,
-    /// What it relies on.
+    /// What it relies on; none for a bundle that leaves nothing out.
     pub base: &'a [Utf8PathBuf],
     /// What it is made of: a directory, a tar, or volumes and their list.
     pub files: &'a [Utf8PathBuf],
@@ -71,6 +71,15 @@ pub fn bundle_up_to_date(bundle: &Utf8Path, report: &Report) -> String {
         "Nothing to do: {bundle} holds {}, all up to date ({})",
         count(present.count(), "image"),
         duration(Duration::from_secs_f64(report.seconds))
+    )
+}
+
+/// `set.tar stays as it was: the new one would lack 2 images of it; ...`.
+pub fn bundle_kept(bundle: &Utf8Path, lost: usize) -> String {
+    format!(
+        "{bundle} stays as it was: the new one would lack {} of it; run the same command again, \
+         what arrived is not fetched again",
+        count(lost, "image")
     )
 }
 

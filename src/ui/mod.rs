@@ -21,8 +21,8 @@ mod table;
 mod text;
 
 pub use bundle::{
-    Pulled, bundle_up_to_date, bundle_verified, contents_summary, contents_table, faults,
-    repair_hint,
+    Pulled, bundle_kept, bundle_up_to_date, bundle_verified, contents_summary, contents_table,
+    faults, repair_hint,
 };
 pub use bundle_rm::removed;
 pub use failures::failures;

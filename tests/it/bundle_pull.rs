@@ -167,9 +167,7 @@ fn two_names_of_one_manifest_go_into_a_directory() {
     let names: Vec<String> = others.iter().map(|t| format!("image/1:{t}")).collect();
     let mut images: Vec<&str> = names.iter().map(String::as_str).collect();
     images.push("image/1:v1");
-    airbuoy
-        .run(&pull(&images, &source.host(), "set"))
-        .exits(0);
+    airbuoy.run(&pull(&images, &source.host(), "set")).exits(0);
     airbuoy.run("verify set").exits(0);
 }
 
@@ -304,4 +302,60 @@ fn a_listing_counts_own_and_shared_bytes() {
     let table = airbuoy.run("bundle ls set.tar").exits(0);
     assert!(table.stdout.contains("SHARED"), "{}", table.stdout);
     assert!(table.stderr.contains(VERSION), "{}", table.stderr);
+}
+
+/// Runs `command`, which is refused with `exit` and `words`, and changes nothing of `set.tar`.
+fn kept(airbuoy: &Airbuoy, command: &str, exit: i32, words: &str) {
+    let path = airbuoy.home().join("set.tar");
+    let before = fs::read(&path).expect("a tar");
+    let outcome = told(airbuoy, command).exits(exit);
+    assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    assert!(before == fs::read(&path).expect("a tar"), "{command}");
+}
+
+#[test]
+fn a_tar_that_holds_more_is_not_replaced() {
+    let source = Faulty::start(numbered(&[1, 2, 3]));
+    let airbuoy = Airbuoy::new();
+    let of = |images: &[&str], bundle: &str| pull(images, &source.host(), bundle);
+    let both = of(&["image/1:v1", "image/2:v1"], "set.tar");
+    airbuoy.run(&both).exits(0);
+    airbuoy.run(&of(&["image/1:v1"], "old.tar")).exits(0);
+
+    let own = format!("{both} --base set.tar");
+    kept(&airbuoy, &own, 2, "set.tar cannot be its own base");
+    let delta = format!("{both} --base old.tar");
+    kept(&airbuoy, &delta, 2, "blobs that --base would leave out");
+    let other = of(&["image/1:v1", "image/3:v1"], "set.tar");
+    kept(&airbuoy, &other, 2, "does not ask for: image/2:v1");
+
+    let more = of(&["image/1:v1", "image/2:v1", "image/3:v1"], "set.tar");
+    source.rule(Rule::new(
+        "GET",
+        "/image/2/",
+        Fault::Answer(404, Vec::new(), ""),
+    ));
+    source.rule(Rule::new(
+        "HEAD",
+        "/image/2/",
+        Fault::Answer(404, Vec::new(), ""),
+    ));
+    let poorer = format!("{more} --keep-going");
+    kept(&airbuoy, &poorer, 3, "set.tar stays as it was");
+    source.heal();
+    airbuoy.run(&more).exits(0);
+    airbuoy.run("verify set.tar").exits(0);
+}
+
+#[test]
+fn a_damaged_tar_is_called_damaged() {
+    let source = Faulty::start(numbered(&[1]));
+    let airbuoy = Airbuoy::new();
+    let command = pull(&["image/1:v1"], &source.host(), "set.tar");
+    airbuoy.run(&command).exits(0);
+    let path = airbuoy.home().join("set.tar");
+    let file = fs::File::options().write(true).open(&path);
+    file.expect("a tar").set_len(30_000).expect("cut");
+    kept(&airbuoy, &command, 4, "damaged");
+    kept(&airbuoy, &command, 4, "move it away and run this again");
 }
