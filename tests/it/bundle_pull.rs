@@ -328,6 +328,13 @@ fn a_tar_that_holds_more_is_not_replaced() {
     kept(&airbuoy, &delta, 2, "blobs that --base would leave out");
     let other = of(&["image/1:v1", "image/3:v1"], "set.tar");
     kept(&airbuoy, &other, 2, "does not ask for: image/2:v1");
+    let elsewhere = format!("{both} --platform linux/amd64");
+    kept(
+        &airbuoy,
+        &elsewhere,
+        2,
+        "and this command would replace them by linux/amd64",
+    );
 
     let more = of(&["image/1:v1", "image/2:v1", "image/3:v1"], "set.tar");
     source.rule(Rule::new(
@@ -345,6 +352,21 @@ fn a_tar_that_holds_more_is_not_replaced() {
     source.heal();
     airbuoy.run(&more).exits(0);
     airbuoy.run("verify set.tar").exits(0);
+}
+
+#[test]
+fn a_base_that_helps_nothing_is_not_called_for() {
+    let source = Faulty::start(numbered(&[1]));
+    let airbuoy = Airbuoy::new();
+    let other = serde_json::json!({"format": 1, "target": "elsewhere", "blobs": [{
+        "digest": format!("sha256:{}", "0".repeat(64)),
+        "size": 5,
+        "repositories": ["registry.k8s.io/pause"],
+    }]});
+    airbuoy.file("other.json", &other.to_string());
+    let command = pull(&["image/1:v1"], &source.host(), "set.tar --base other.json");
+    let outcome = told(&airbuoy, &command).exits(0);
+    assert!(!outcome.stderr.contains("delta"), "{}", outcome.stderr);
 }
 
 #[test]
