@@ -5,6 +5,7 @@ mod disk;
 mod error;
 mod index;
 mod inventory;
+mod links;
 mod lock;
 mod read;
 mod record;

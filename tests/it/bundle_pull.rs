@@ -381,3 +381,30 @@ fn a_damaged_tar_is_called_damaged() {
     kept(&airbuoy, &command, 4, "damaged");
     kept(&airbuoy, &command, 4, "move it away and run this again");
 }
+
+#[test]
+fn a_directory_with_links_is_not_written_through() {
+    let source = Faulty::start(numbered(&[1]));
+    let airbuoy = Airbuoy::new();
+    let home = airbuoy.home();
+    for inside in ["blobs", ".airbuoy"] {
+        let bundle = home.join("set");
+        let elsewhere = home.join("elsewhere");
+        fs::create_dir_all(&bundle).expect("a folder");
+        fs::create_dir_all(&elsewhere).expect("a folder");
+        fs::write(
+            bundle.join("oci-layout"),
+            r#"{"imageLayoutVersion":"1.0.0"}"#,
+        )
+        .expect("written");
+        std::os::unix::fs::symlink(&elsewhere, bundle.join(inside)).expect("a link");
+        let refused = airbuoy
+            .run(&pull(&["image/1:v1"], &source.host(), "set"))
+            .exits(4);
+        let named = format!("{inside} is refused: it is a link");
+        assert!(refused.stderr.contains(&named), "{}", refused.stderr);
+        let written = fs::read_dir(&elsewhere).expect("a folder").count();
+        assert_eq!(written, 0, "{inside}");
+        fs::remove_dir_all(&bundle).expect("removed");
+    }
+}

@@ -15,6 +15,7 @@ use super::store::DirectoryStore;
 use crate::bundle::disk::RealDisk;
 use crate::bundle::error::BundleError;
 use crate::bundle::index::{self, Entry, INDEX_LIMIT};
+use crate::bundle::links::refuse_links;
 use crate::bundle::lock::{Lock, NoLock};
 use crate::bundle::record::{RECORD_LIMIT, Record};
 use crate::bundle::write::OCI_LAYOUT;
@@ -95,7 +96,7 @@ pub(super) fn now() -> Moment {
 
 /// Takes the directory's lock for one writer.
 pub(in crate::bundle) fn lock(files: &Files) -> Result<Lock, BundleError> {
-    refuse_links(files)?;
+    plain(files)?;
     let private = files.private();
     let made = files.disk().create_dir_all(&private);
     made.map_err(|error| BundleError::io(&private, "make", error))?;
@@ -164,22 +165,12 @@ fn refuse_others(files: &Files) -> Result<(), BundleError> {
 
 /// Refuses a directory in which a name of ours is a link: what is written there, or swept, would be
 /// another folder of this machine. The directory itself may be one.
-fn refuse_links(files: &Files) -> Result<(), BundleError> {
+fn plain(files: &Files) -> Result<(), BundleError> {
     let blobs = files.root().join("blobs");
-    let folders = ALGORITHMS.map(|algorithm| files.blobs(algorithm));
     let ours = [blobs, files.private(), files.uploads(), files.links()];
+    let folders = ALGORITHMS.map(|algorithm| files.blobs(algorithm));
     let lists = [files.layout(), files.index(), files.record()];
-    let mut all = ours.iter().chain(&folders).chain(&lists);
-    all.find(|path| path.is_symlink()).map_or(Ok(()), |path| {
-        let inside = path.strip_prefix(files.root()).unwrap_or(path);
-        Err(BundleError::Structure {
-            bundle: files.root().to_owned(),
-            reason: format!("{inside} is refused: it is a link, and only plain files are read"),
-            hint: Some(
-                "copy the bundle with its links resolved (`cp -rL`) if you trust them".into(),
-            ),
-        })
-    })
+    refuse_links(files.root(), ours.into_iter().chain(folders).chain(lists))
 }
 
 /// Makes what a bundle directory must have, and removes what killed runs left.

@@ -15,11 +15,24 @@ use super::options::WriteOptions;
 use crate::bundle::BundleError;
 use crate::bundle::disk::{Disk, DiskFile, folder_of, read_small};
 use crate::bundle::index::{self, Entry, INDEX_LIMIT};
+use crate::bundle::links::refuse_links;
 use crate::bundle::lock::Lock;
 use crate::bundle::record::{RECORD_LIMIT, Record};
 use crate::bundle::tar_map::blob_path;
 use crate::content::{Begun, Code, Failure, Held, Plan, Retry};
 use crate::oci::{Descriptor, Digest, Hasher, RawManifest, Reference};
+
+/// What is written to, in or under.
+const OWN: [&str; 8] = [
+    ".airbuoy",
+    ".airbuoy/partial",
+    "blobs",
+    "blobs/sha256",
+    "blobs/sha512",
+    "oci-layout",
+    "airbuoy.json",
+    "index.json",
+];
 
 /// Writes a directory.
 pub(super) struct DirectoryWriter {
@@ -64,6 +77,7 @@ impl DirectoryWriter {
         disk: Arc<dyn Disk>,
     ) -> Result<Self, BundleError> {
         directory_names::refuse_strangers(&*disk, path)?;
+        refuse_links(path, OWN.map(|name| path.join(name)))?;
         let own = path.join(".airbuoy");
         for folder in [own.join("partial"), path.join("blobs/sha256")] {
             disk.create_dir_all(&folder)
