@@ -90,5 +90,5 @@ fn what_is_no_bundle_is_told_apart() {
     assert!(outcome.stderr.contains("set.tar"), "{}", outcome.stderr);
     // What cannot be read is not replaced either: it may be all that is left.
     let command = pull(&["image/1:v1"], &source.host(), "set.tar");
-    airbuoy.run(&command).exits(2);
+    airbuoy.run(&command).exits(4);
 }

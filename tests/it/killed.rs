@@ -57,6 +57,12 @@ fn moment(seed: u64) -> f64 {
     f64::from(share) / f64::from(u32::MAX)
 }
 
+/// The span of the moments: to just about the end of a run. A machine that was busy when the
+/// undisturbed run was timed must not put half of the kills behind it.
+fn until(undisturbed: Duration) -> Duration {
+    undisturbed.min(SLOW.mul_f64(1.15))
+}
+
 /// Runs the rounds, a few at once; counts the kills that hit.
 fn rounds(round: impl Fn(u64) -> bool + Sync) {
     let (next, hits) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -103,7 +109,7 @@ fn killed_pulls(bundle: &str) {
         let source = Faulty::start(content.clone());
         source.pace(PACE);
         let command = pull(&source.host(), bundle);
-        let hit = kill_after(&airbuoy, &command, undisturbed.mul_f64(moment(seed)));
+        let hit = kill_after(&airbuoy, &command, until(undisturbed).mul_f64(moment(seed)));
         // Under its name there is a whole one or none.
         if airbuoy.home().join(bundle).is_file() {
             airbuoy.run(&format!("verify {bundle}")).exits(0);
@@ -168,7 +174,7 @@ fn a_push_survives_forty_kills() {
         let airbuoy = Airbuoy::new();
         let (registry, relay) = slow();
         let command = command(&relay);
-        let hit = kill_after(&airbuoy, &command, undisturbed.mul_f64(moment(seed)));
+        let hit = kill_after(&airbuoy, &command, until(undisturbed).mul_f64(moment(seed)));
         let target = format!("{}/k8s", registry.host());
         let check = format!(
             "verify {target} --deep --kubernetes-version {VERSION} --exclude *.io/* \
