@@ -8,10 +8,8 @@ use std::io;
 use tar::{EntryType, Header, PaxExtensions};
 
 use super::tar_fault::{TarFault, shown};
+use super::tar_header::BLOCK;
 use crate::archive_path::{Refused, normalised};
-
-/// The unit of a tar (POSIX pax, "ustar Interchange Format").
-const BLOCK: u64 = 512;
 
 /// More members than this are no set of images: all of a Kubernetes minor are about 1,500.
 pub const MEMBERS: usize = 100_000;

@@ -33,6 +33,12 @@ pub(super) fn blob_path(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
 }
 
+/// The digest that a path in an image layout names; none for what is no blob.
+pub(super) fn blob_digest(path: &str) -> Option<Digest> {
+    let (algorithm, hex) = path.strip_prefix("blobs/")?.split_once('/')?;
+    format!("{algorithm}:{hex}").parse().ok()
+}
+
 impl TarMap {
     /// Lays out `files` (name and bytes) as given and behind them the blobs by digest, whatever
     /// order they come in; a digest that comes twice is laid once.

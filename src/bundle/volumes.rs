@@ -97,6 +97,21 @@ pub fn tar_path(path: &Utf8Path) -> Utf8PathBuf {
     }
 }
 
+/// Endings of archives that are not written: layers are compressed as they are, and a compressed
+/// tar cannot be read in place.
+const COMPRESSED: [&str; 11] = [
+    ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.lz4",
+    ".tar.br", ".zip",
+];
+
+/// `path` without the ending of a compressed archive; none when it has no such ending.
+pub fn compressed_stem(path: &Utf8Path) -> Option<&str> {
+    let name = path.as_str();
+    let lower = name.to_ascii_lowercase();
+    let ending = COMPRESSED.iter().find(|ending| lower.ends_with(**ending))?;
+    name.get(..name.len() - ending.len())
+}
+
 fn is_file_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', '\0'])
 }

@@ -6,7 +6,7 @@ use super::byte_size::byte_size;
 use super::out_dir::report_file;
 use super::placement::Placement;
 use super::{Access, Environment, SettingsError};
-use crate::bundle::tar_path;
+use crate::bundle::{compressed_stem, tar_path};
 use crate::cli::{
     Format, FormatArgs, NamingArgs, OutputArgs, PullArgs, ReleaseArgs, SourceMirrorArgs,
 };
@@ -103,24 +103,13 @@ fn is_no_part(bundle: &Utf8Path) -> Result<(), SettingsError> {
     if tar != bundle && tar.extension() == Some("tar") {
         return refuse(format!("it names a part of {tar}: write {tar}"));
     }
-    let name = bundle.as_str();
-    for ending in COMPRESSED {
-        let lower = name.to_ascii_lowercase();
-        if lower.ends_with(ending) && name.is_char_boundary(name.len() - ending.len()) {
-            let stem = &name[..name.len() - ending.len()];
-            return refuse(format!(
-                "bundles are read in place and cannot be compressed: write {stem}.tar"
-            ));
-        }
+    if let Some(stem) = compressed_stem(bundle) {
+        return refuse(format!(
+            "bundles are read in place and cannot be compressed: write {stem}.tar"
+        ));
     }
     Ok(())
 }
-
-/// Endings of compressed tars.
-const COMPRESSED: [&str; 10] = [
-    ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.lz4",
-    ".tar.br",
-];
 
 /// The bundle that a path speaks of, without links; a tar in volumes is no file itself.
 fn real(path: &Utf8Path) -> Utf8PathBuf {

@@ -98,10 +98,3 @@ impl Storage {
 pub(super) fn first_volume(tar: &Utf8Path) -> Utf8PathBuf {
     format!("{tar}.001").into()
 }
-
-/// The digest that the path of a blob stands for; the other way of
-/// [`blob_path`](super::super::tar_map::blob_path).
-pub(super) fn digest_of(member: &str) -> Option<Digest> {
-    let (algorithm, hex) = member.strip_prefix("blobs/")?.split_once('/')?;
-    format!("{algorithm}:{hex}").parse().ok()
-}

@@ -13,9 +13,10 @@ use super::super::error::BundleError;
 use super::super::scan::{ReadAt, scan};
 use super::super::slices::Slices;
 use super::super::tar_fault::TarFault;
+use super::super::tar_map::blob_digest;
 use super::super::volumes::{Volume, VolumeList};
 use super::region::Region;
-use super::storage::{digest_of, first_volume};
+use super::storage::first_volume;
 use crate::oci::Digest;
 
 /// The largest list of volumes that is read.
@@ -120,7 +121,7 @@ impl TarFiles {
         for member in members {
             let (offset, size) = (member.offset, member.size);
             let stretch = Stretch { offset, size };
-            match digest_of(&member.path) {
+            match blob_digest(&member.path) {
                 Some(digest) => {
                     blobs.insert(digest, stretch);
                 }

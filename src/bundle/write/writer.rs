@@ -13,17 +13,13 @@ use super::tar::TarWriter;
 use crate::bundle::BundleError;
 use crate::bundle::disk::Disk;
 use crate::bundle::lock::{Lock, NoLock};
-use crate::bundle::volumes::tar_path;
+use crate::bundle::volumes::{compressed_stem, tar_path};
 use crate::content::{Begun, BlobStream, Code, Failure, Plan, Retry, Target};
 use crate::oci::{Descriptor, Digest, RawManifest, Reference, Repository};
 
 /// How often a tar under way is synced: what a killed run loses at most, against the price of
 /// waiting for the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-
-/// Endings of archives that are not written: layers are compressed as they are, and a compressed
-/// tar cannot be read in place.
-const COMPRESSED: [&str; 6] = [".tgz", ".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".zip"];
 
 /// Writes a bundle; the target of a copy whose names are references on
 /// [`BUNDLE_HOST`](crate::bundle::BUNDLE_HOST).
@@ -72,10 +68,7 @@ impl Writer {
                 hint: Some(hint.to_owned()),
             })
         };
-        if COMPRESSED
-            .iter()
-            .any(|ending| path.as_str().ends_with(ending))
-        {
+        if compressed_stem(path).is_some() {
             return refuse(
                 "compressed bundles are not written: the layers inside are compressed already",
                 "name it NAME.tar",
