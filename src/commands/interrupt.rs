@@ -25,34 +25,63 @@ pub(super) fn cancel_on_signal_saying(
 ) -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();
+    // Before anything else is begun: a signal that comes first would end the process as it stands.
+    let mut stop = Stop::listen();
     tokio::spawn(async move {
-        if !stop_signal().await {
-            return;
-        }
+        stop.signal().await;
         observer.event(Event::Notice(words.to_owned()));
         cancelled.cancel();
-        if stop_signal().await {
-            std::process::exit(ExitStatus::Interrupted as i32);
-        }
+        stop.signal().await;
+        std::process::exit(ExitStatus::Interrupted as i32);
     });
     token
 }
 
-/// Waits for a signal to stop; false when this system delivers none.
-async fn stop_signal() -> bool {
+/// The signals to stop.
+struct Stop {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-            return tokio::signal::ctrl_c().await.is_ok();
-        };
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted.is_ok(),
-            terminated = terminate.recv() => terminated.is_some(),
+    signals: [Option<tokio::signal::unix::Signal>; 2],
+}
+
+impl Stop {
+    /// From here on the signals wait to be asked for.
+    fn listen() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Self {
+                signals: [SignalKind::interrupt(), SignalKind::terminate()]
+                    .map(|kind| signal(kind).ok()),
+            }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    /// Returns at the next one; never when this system delivers none.
+    async fn signal(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
+            tokio::select! {
+                () = received(interrupt) => {}
+                () = received(terminate) => {}
+            }
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
-    #[cfg(not(unix))]
+}
+
+/// Returns at the next delivery; never without a signal.
+#[cfg(unix)]
+pub(super) async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
     {
-        tokio::signal::ctrl_c().await.is_ok()
+        return;
     }
+    std::future::pending::<()>().await;
 }

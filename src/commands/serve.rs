@@ -11,6 +11,8 @@ use super::access_log::Log;
 use super::addresses::{hosts, reachable};
 use super::certificate::Certificate;
 use super::interrupt::cancel_on_signal_saying;
+#[cfg(unix)]
+use super::interrupt::received;
 use super::serving::{About, Facts, Says};
 use super::{ExitStatus, runtime};
 use crate::bundle::{Bundle, BundleError, DirectoryStore, StoreOptions};
@@ -223,14 +225,11 @@ impl Hangup {
         }
     }
 
-    /// Returns at the next one.
+    /// Returns at the next one; never where there is none.
     async fn next(&mut self) {
         #[cfg(unix)]
-        if let Some(signal) = &mut self.signal
-            && signal.recv().await.is_some()
-        {
-            return;
-        }
+        received(&mut self.signal).await;
+        #[cfg(not(unix))]
         std::future::pending::<()>().await;
     }
 }
