@@ -21,6 +21,9 @@ pub enum SettingsError {
     /// The text is no TARGET.
     #[error(transparent)]
     Target(#[from] InvalidTarget),
+    /// The text is neither a TARGET nor the path of a bundle.
+    #[error("{0}")]
+    NoSubject(InvalidTarget),
     /// There is no place for an image, or the repo config cannot be used.
     #[error(transparent)]
     Relocate(#[from] RelocateError),
@@ -127,6 +130,9 @@ impl SettingsError {
                  image; --catalog takes a folder of lists"
                     .to_owned(),
             ),
+            Self::NoSubject(_) => Some(
+                "if a bundle is meant: no file or directory of that name is here".to_owned(),
+            ),
             Self::NoVersion { target } => Some(format!(
                 "airbuoy verify {target} --kubernetes-version v1.36.1"
             )),
@@ -149,6 +155,7 @@ impl SettingsError {
             Self::Version(_)
             | Self::Catalog(_)
             | Self::Target(_)
+            | Self::NoSubject(_)
             | Self::Relocate(_)
             | Self::Product(_)
             | Self::Value { .. }

@@ -29,6 +29,7 @@ mod live;
 mod memory;
 mod messages;
 mod mirror;
+mod misnamed;
 mod page;
 mod readme;
 mod rehearse;

@@ -61,13 +61,7 @@ impl Writer {
         every: Duration,
     ) -> Result<Self, BundleError> {
         let disk: Arc<dyn Disk> = Arc::new(disk);
-        let refuse = |reason: &str, hint: &str| {
-            Err(BundleError::Structure {
-                bundle: path.to_owned(),
-                reason: reason.to_owned(),
-                hint: Some(hint.to_owned()),
-            })
-        };
+        let refuse = |reason: &str, hint: &str| Err(BundleError::refused(path, reason, hint));
         if compressed_stem(path).is_some() {
             return refuse(
                 "compressed bundles are not written: the layers inside are compressed already",
