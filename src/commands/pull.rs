@@ -285,7 +285,7 @@ impl Ended {
         } = self;
         let file = settings.report.as_deref();
         reporting::deliver(&report, file, settings.output, printer)?;
-        printer.errors(&ui::failures(&report.images, printer.style()));
+        reporting::say_failures(&outcome, &report, printer);
         let bundle = &settings.bundle;
         match how {
             How::Refused => {
@@ -299,6 +299,7 @@ impl Ended {
                 printer.say(&ui::planned(&report));
             }
             How::UpToDate => printer.say(&ui::bundle_up_to_date(bundle, &report)),
+            How::Unfinished if outcome.refused.is_some() => printer.say("Nothing was fetched."),
             How::Unfinished => {
                 printer.say(&if outcome.cancelled {
                     ui::stopped(&report)

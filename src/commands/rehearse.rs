@@ -115,7 +115,7 @@ async fn rehearse(settings: &RehearseSettings, printer: &Printer) -> anyhow::Res
         settings.output,
         printer,
     )?;
-    printer.errors(&ui::failures(&report.images, printer.style()));
+    reporting::say_failures(&outcome, &report, printer);
     for step in &steps {
         printer.say(step);
     }

@@ -82,9 +82,8 @@ pub async fn copy<S: Source, T: Target>(
         && let Err(failure) = target.prepare(&plan(&wanted, &graph, &content)).await
     {
         let error = CopyError::target(failure);
-        for wanted in &wanted {
-            rows.fail(wanted.row, &error);
-        }
+        rows.refuse(&wanted, &error);
+        outcome.refused = Some(error);
         return rows.into_outcome(outcome, cancel);
     }
 
@@ -247,6 +246,14 @@ impl Rows {
         if !self.errors.iter().any(|(known, _)| *known == row) {
             self.errors.push((row, error.clone()));
             self.settle(row, ImageStatus::Failed, Some(error));
+        }
+    }
+
+    /// The target takes none of it: that is told once, not once a row.
+    fn refuse(&mut self, wanted: &[Wanted], error: &CopyError) {
+        for wanted in wanted {
+            self.images[wanted.row].error = Some(ErrorRow::from(error));
+            self.errors.push((wanted.row, error.clone()));
         }
     }
 

@@ -87,7 +87,10 @@ async fn what_cannot_be_written_is_said_before_a_byte_is_fetched() {
     let (message, _) = attempt("parts", disk(), |options| options.split = Some(9)).await;
     assert!(message.contains("no volumes"), "{message}");
     let (message, hint) = attempt("set.tar", disk(), |options| options.split = Some(512)).await;
-    assert!(message.contains("volumes, more than 999"), "{message}");
+    assert!(
+        message.contains("volumes of 512, more than 999"),
+        "{message}"
+    );
     assert!(hint.is_some_and(|hint| hint.contains("--split-size")));
     fs::create_dir(folder.path.join("home")).expect("a folder");
     fs::write(folder.path.join("home/letter.txt"), "x").expect("a file");
