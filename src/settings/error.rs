@@ -1,9 +1,11 @@
 //! What is wrong with what was typed, set or written in a file.
 
 use std::io;
+use std::net::SocketAddr;
 
 use camino::Utf8PathBuf;
 
+use super::listen;
 use crate::catalog::CatalogError;
 use crate::kube_version::InvalidVersion;
 use crate::relocate::{InvalidTarget, RelocateError};
@@ -98,6 +100,14 @@ pub enum SettingsError {
         /// Which release.
         version: String,
     },
+    /// Nothing can be served there.
+    #[error("cannot listen on {address}: {}", listen::reason(*address, source))]
+    CannotListen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// Files cannot be written where they should go.
     #[error("{flag} {path}: cannot write there: {source}")]
     NotWritable {
@@ -130,6 +140,7 @@ impl SettingsError {
                  image; --catalog takes a folder of lists"
                     .to_owned(),
             ),
+            Self::CannotListen { address, source } => listen::hint(*address, source),
             Self::NoSubject(_) => Some(
                 "if a bundle is meant: no file or directory of that name is here".to_owned(),
             ),
@@ -148,6 +159,8 @@ impl SettingsError {
     pub fn is_local(&self) -> bool {
         match self {
             Self::NotWritable { .. } => true,
+            // Only a foreign address was typed wrong.
+            Self::CannotListen { source, .. } => source.kind() != io::ErrorKind::AddrNotAvailable,
             Self::Unreadable { source, .. } => source.kind() != io::ErrorKind::NotFound,
             Self::Catalog(CatalogError::Unreadable { source, .. }) => {
                 source.kind() != io::ErrorKind::NotFound

@@ -16,6 +16,7 @@ mod error;
 mod expected;
 mod images;
 mod images_file;
+mod listen;
 mod live;
 mod messages;
 mod mirror;
