@@ -22,6 +22,8 @@ mod deltas;
 mod faults;
 mod flags;
 mod foreign_layouts;
+#[cfg(feature = "cluster")]
+mod interrupted;
 mod killed;
 mod kinds;
 mod layers;
