@@ -42,5 +42,6 @@ mod serve;
 mod sonobuoy;
 mod submission;
 mod support_works;
+mod variables;
 mod verify;
 mod writable;
