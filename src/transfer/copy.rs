@@ -1,8 +1,8 @@
 //! A copy from its two ends to its report.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -95,6 +95,8 @@ pub async fn copy<S: Source, T: Target>(
         observer: observer.clone(),
         cancel: cancel.clone(),
         wasted: AtomicU64::new(0),
+        resumed: AtomicU64::new(0),
+        kept: Mutex::default(),
     });
     let names = rows.images.iter().map(|row| row.source.clone()).collect();
     let run = Run::new(
@@ -107,7 +109,8 @@ pub async fn copy<S: Source, T: Target>(
     );
     let finished = run.work().await;
     outcome.blobs = finished.blobs;
-    outcome.bytes.transferred = finished.sent;
+    outcome.bytes.resumed = context.resumed();
+    outcome.bytes.transferred = finished.sent.saturating_sub(outcome.bytes.resumed);
     outcome.bytes.wasted = context.wasted();
     rows.finish(&wanted, finished);
     rows.into_outcome(outcome, cancel)
