@@ -36,4 +36,4 @@ pub use scan::{MEMBERS, Member, ReadAt, scan};
 pub use tar_fault::TarFault;
 pub use volumes::{SMALLEST_VOLUME, compressed_stem, tar_path};
 pub use writable::{DirectoryStore, DirectoryUpload, FileBlob, StoreOptions};
-pub use write::{Finished, Upload, WriteOptions, Writer};
+pub use write::{Finished, Preview, Upload, WriteOptions, Writer};

@@ -72,18 +72,23 @@ pub async fn copy<S: Source, T: Target>(
         bytes: outcome.bytes.unique,
         logical: outcome.bytes.logical,
     });
+    if !wanted.is_empty() {
+        let plan = plan(&wanted, &graph, &content);
+        let taken = if options.dry_run {
+            target.consider(&plan).await
+        } else {
+            target.prepare(&plan).await
+        };
+        if let Err(failure) = taken {
+            let error = CopyError::target(failure);
+            rows.refuse(&wanted, &error);
+            outcome.refused = Some(error);
+            return rows.into_outcome(outcome, cancel);
+        }
+    }
     if options.dry_run {
         outcome.blobs.unique = graph.blobs.iter().map(|blob| blob.hosts.len() as u64).sum();
         rows.planned(&wanted);
-        return rows.into_outcome(outcome, cancel);
-    }
-
-    if !wanted.is_empty()
-        && let Err(failure) = target.prepare(&plan(&wanted, &graph, &content)).await
-    {
-        let error = CopyError::target(failure);
-        rows.refuse(&wanted, &error);
-        outcome.refused = Some(error);
         return rows.into_outcome(outcome, cancel);
     }
 

@@ -1,10 +1,12 @@
 //! Paths and sizes that cannot be meant: each is one error with exit code 2, before anything moves.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::bundle_pull::{numbered, pull};
 use crate::support::airbuoy::Airbuoy;
 use crate::support::faulty::Faulty;
+use crate::support::images::VERSION;
 
 #[test]
 fn a_bundle_that_is_not_there_is_wrong_usage_for_every_verb() {
@@ -77,5 +79,72 @@ fn too_many_volumes_are_one_error_that_names_the_size() {
     assert_eq!(blobs.count(), 0, "{log:#?}");
     let left: Vec<_> = fs::read_dir(airbuoy.home()).expect("a home").collect();
     assert!(left.is_empty(), "{left:?}");
+    let planned = airbuoy.run(&format!("{command} 10240 --dry-run")).exits(2);
+    assert_eq!(planned.stderr, said);
+    airbuoy.run(&format!("{command} 13k --dry-run")).exits(0);
     airbuoy.run(&format!("{command} 13k")).exits(0);
+}
+
+#[test]
+fn a_dry_run_refuses_what_the_run_refuses() {
+    let source = Faulty::start(numbered(&[1, 2]));
+    let airbuoy = Airbuoy::new();
+    let pull = |images: &[&str], bundle: &str| {
+        pull(images, &source.host(), bundle).replace("-o json", "--progress none")
+    };
+    let both = ["image/1:v1", "image/2:v1"];
+    airbuoy.run(&pull(&both, "set.tar")).exits(0);
+    airbuoy.file("holiday/beach.jpg", "x");
+    airbuoy.file("notes", "x");
+    airbuoy.file("notes.tar", "x");
+    let half = fs::read(airbuoy.home().join("set.tar")).expect("a tar");
+    fs::write(airbuoy.home().join("half.tar"), &half[..half.len() / 2]).expect("written");
+    fs::create_dir(airbuoy.home().join("linked")).expect("a folder");
+    airbuoy.file("linked/oci-layout", "{}");
+    let link = airbuoy.home().join("linked/blobs");
+    std::os::unix::fs::symlink(airbuoy.home(), link).expect("a link");
+    let files = || {
+        let mut files: Vec<_> = walk(airbuoy.home());
+        files.sort();
+        files
+    };
+    let before = files();
+    for (command, code) in [
+        (pull(&both, "set.tar").replace(VERSION, "v1.35.4"), 2),
+        (pull(&both, "set.tar") + " --platform linux/amd64", 2),
+        (pull(&both, "set.tar") + " --base ./set.tar", 2),
+        (pull(&both, "set.tar") + " --base set.tar.volumes", 2),
+        (pull(&both, "holiday"), 2),
+        (pull(&both, "notes"), 2),
+        (pull(&both, "notes.tar"), 2),
+        (pull(&both, "half.tar"), 4),
+        (pull(&both, "linked"), 4),
+    ] {
+        let real = airbuoy.run(&command).exits(code);
+        let planned = airbuoy.run(&format!("{command} --dry-run")).exits(code);
+        assert_eq!(planned.stderr, real.stderr, "{command}");
+        assert!(real.stderr.contains("error: "), "{}", real.stderr);
+        assert_eq!(files(), before, "{command}");
+    }
+    // What lies there already is no reason to refuse.
+    airbuoy
+        .run(&(pull(&both, "set.tar") + " --dry-run"))
+        .exits(0);
+    airbuoy.run(&(pull(&both, "new") + " --dry-run")).exits(0);
+    assert_eq!(files(), before);
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| {
+            let below = if path.is_dir() && !path.is_symlink() {
+                walk(&path)
+            } else {
+                Vec::new()
+            };
+            std::iter::once(path).chain(below)
+        })
+        .collect()
 }
