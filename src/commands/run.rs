@@ -230,7 +230,7 @@ impl Run<'_> {
         stop: &mut Stop,
         looking: impl Future<Output = anyhow::Result<Option<ExitStatus>>>,
     ) -> anyhow::Result<Option<ExitStatus>> {
-        let looked = stop.unless_asked(looking).await;
+        let looked = stop.unless_asked(Box::pin(looking)).await;
         looked.unwrap_or_else(|| Ok(Some(stopped(self.printer))))
     }
 
