@@ -131,12 +131,13 @@ impl BundleError {
 
     /// Nothing of that name is there to be read.
     pub(super) fn absent(bundle: impl Into<Utf8PathBuf>) -> Self {
+        let bundle = bundle.into();
+        let hint = "check the path; `airbuoy pull` writes bundles";
+        if bundle.as_str().is_empty() {
+            return Self::refused("''", "the path of a bundle is needed", hint);
+        }
         let reason = "there is no bundle here: no such file or directory";
-        Self::refused(
-            bundle,
-            reason,
-            "check the path; `airbuoy pull` writes bundles",
-        )
+        Self::refused(bundle, reason, hint)
     }
 
     /// What to do next.

@@ -73,7 +73,10 @@ impl PullSettings {
             return Err(SettingsError::value(
                 "--split-size",
                 split_size.as_deref().unwrap_or_default(),
-                format!("only a tar is cut into volumes: write {bundle}.tar"),
+                format!(
+                    "only a tar is cut into volumes: write {}.tar",
+                    bundle.as_str().trim_end_matches('/')
+                ),
             ));
         }
         Ok(Self {
@@ -158,7 +161,10 @@ mod tests {
         let settings = resolve("k8s.tar --kubernetes-version 1.36 --split-size 4G").expect("fine");
         assert_eq!(settings.split, Some(4_000_000_000));
         let error = resolve("k8s --kubernetes-version 1.36 --split-size 4G").expect_err("a folder");
-        assert!(error.to_string().contains("k8s.tar"), "{error}");
+        assert!(error.to_string().contains("write k8s.tar"), "{error}");
+        let error =
+            resolve("k8s/ --kubernetes-version 1.36 --split-size 4G").expect_err("a folder");
+        assert!(error.to_string().contains("write k8s.tar"), "{error}");
         let error = resolve("k8s.tar --kubernetes-version 1.36 --split-size 4X").expect_err("4X");
         assert!(
             error.to_string().starts_with("--split-size 4X: "),

@@ -22,6 +22,7 @@ mod deltas;
 mod faults;
 mod flags;
 mod foreign_layouts;
+mod full_output;
 #[cfg(feature = "cluster")]
 mod interrupted;
 mod killed;

@@ -37,6 +37,15 @@ fn a_bundle_that_is_not_there_is_wrong_usage_for_every_verb() {
             assert!(said.contains("hint: check the path"), "{command}: {said}");
         }
     }
+    let nameless = ["bundle", "ls", ""];
+    let mut nameless = assert_cmd::Command::from_std({
+        let mut command = airbuoy.command("");
+        command.args(nameless);
+        command
+    });
+    let said = nameless.output().expect("it runs").stderr;
+    let said = String::from_utf8(said).expect("UTF-8");
+    assert!(said.contains("the path of a bundle is needed"), "{said}");
     let said = airbuoy.run("verify Nothing").exits(2).stderr;
     assert!(said.contains("no file or directory of that name"), "{said}");
     let left: Vec<_> = fs::read_dir(airbuoy.home()).expect("a home").collect();
