@@ -15,7 +15,8 @@ use crate::cluster::Cluster;
 use crate::oci::Reference;
 use crate::results::{Results, Summary};
 use crate::sonobuoy::{
-    Program, Progress, RetrieveOptions, Retrieved, RunEvent, Status, WatchEnd, WatchOptions, watch,
+    Program, Progress, RetrieveOptions, Retrieved, RunEvent, Status, WatchEnd, WatchOptions,
+    shell_word, watch,
 };
 use crate::ui::{self, Printer};
 
@@ -150,8 +151,8 @@ fn say_verdict(summary: &Summary, retrieved: &Retrieved, printer: &Printer) {
         printer.warn(warning);
     }
     printer.say(&match status_of_verdict(summary.verdict) {
-        ExitStatus::Done => format!("Next: airbuoy submission {path}"),
-        _ => format!("Next: airbuoy results {path}"),
+        ExitStatus::Done => format!("Next: airbuoy submission {}", shell_word(path.as_str())),
+        _ => format!("Next: airbuoy results {}", shell_word(path.as_str())),
     });
 }
 
