@@ -41,7 +41,8 @@ pub(super) async fn cross(
     observer: Arc<dyn Observer>,
     cancel: &CancellationToken,
 ) -> anyhow::Result<Crossed> {
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let folder = tempfile::tempdir()
+        .context("cannot make a temporary folder; TMPDIR names another place for it")?;
     let path = folder.path().join(NAME);
     let path = Utf8Path::from_path(&path).context("the temporary folder's name is not UTF-8")?;
     let mut steps = Vec::new();

@@ -80,24 +80,11 @@ pub(super) fn status_of_check(outcome: &Outcome) -> ExitStatus {
     let unsound = outcome
         .errors
         .iter()
-        .any(|(_, error)| is_unsound(error.failure.code()));
+        .any(|(_, error)| Code::UNSOUND.contains(&error.failure.code()));
     match status_of_copy(outcome) {
         ExitStatus::Registry | ExitStatus::Local if unsound => ExitStatus::CheckFailed,
         status => status,
     }
-}
-
-fn is_unsound(code: Code) -> bool {
-    matches!(
-        code,
-        Code::NotFound
-            | Code::DigestMismatch
-            | Code::SizeMismatch
-            | Code::ManifestInvalid
-            | Code::ManifestBlobUnknown
-            | Code::PlatformMissing
-            | Code::Schema1
-    )
 }
 
 #[cfg(test)]

@@ -57,6 +57,18 @@ pub enum Code {
 }
 
 impl Code {
+    /// What a check says of content that it has seen, or has seen to be absent. All others keep it
+    /// from looking.
+    pub const UNSOUND: [Self; 7] = [
+        Self::NotFound,
+        Self::DigestMismatch,
+        Self::SizeMismatch,
+        Self::ManifestInvalid,
+        Self::ManifestBlobUnknown,
+        Self::PlatformMissing,
+        Self::Schema1,
+    ];
+
     /// The stable word, as in reports.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -33,7 +33,15 @@ pub(super) fn new_file(
         let reason = "it is a device, a pipe or a socket, expected a file";
         return Err(SettingsError::value(flag, path.as_str(), reason));
     }
-    try_directory(flag, directory_of(path))?;
+    try_directory(flag, directory_of(path)).map_err(|error| match error {
+        // The file is what was typed.
+        SettingsError::NotWritable { flag, source, .. } => SettingsError::NotWritable {
+            flag,
+            path: path.to_owned(),
+            source,
+        },
+        error => error,
+    })?;
     Ok(Some(path.to_owned()))
 }
 
@@ -92,7 +100,8 @@ mod tests {
         fs::write(&file, "x").expect("written");
         let error = out_dir(&file).expect_err("not a directory");
         assert!(error.is_local() && error.hint().is_some(), "{error}");
-        assert!(report_file(Some(&file.join("report.json"))).is_err());
+        let error = report_file(Some(&file.join("report.json"))).expect_err("no folder");
+        assert!(error.to_string().contains("file/report.json: "), "{error}");
         assert!(report_file(Some(&file)).is_ok());
         let error = report_file(Some(root)).expect_err("a directory");
         assert!(!error.is_local(), "{error}");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::size::{bytes, count, duration};
+use crate::content::Code;
 use crate::event::ImageStatus;
 use crate::registry::{RequestKind, Side};
 use crate::transfer::Report;
@@ -157,7 +158,7 @@ pub fn stopped(report: &Report) -> String {
     )
 }
 
-/// `Verified 44 images in 3.0 s: all sound`, or how many are not.
+/// `Verified 44 images in 3.0 s: all sound`, or how many are not, or could not be looked at.
 pub fn verified(report: &Report, deep: bool) -> String {
     let time = duration(Duration::from_secs_f64(report.seconds));
     let Tally {
@@ -169,11 +170,29 @@ pub fn verified(report: &Report, deep: bool) -> String {
     } else {
         "manifests hashed, blobs present with their size"
     };
-    if failed == 0 {
-        format!("Verified {images} in {time}: all sound ({how})")
-    } else {
-        format!("Verified {images} in {time}: {failed} not sound")
+    let unsound = unsound(report).min(failed);
+    match (unsound, failed - unsound) {
+        (0, 0) => format!("Verified {images} in {time}: all sound ({how})"),
+        (unsound, 0) => format!("Verified {images} in {time}: {unsound} not sound"),
+        (0, unseen) => {
+            format!("Checked {present} of {images} in {time}: {unseen} could not be checked")
+        }
+        (unsound, unseen) => format!(
+            "Checked {} of {images} in {time}: {unsound} not sound, {unseen} could not be checked",
+            present + unsound
+        ),
     }
+}
+
+/// Images of which something was seen that is not as it should be.
+fn unsound(report: &Report) -> usize {
+    let says_no = |code: &str| Code::UNSOUND.iter().any(|unsound| unsound.as_str() == code);
+    let rows = report.images.iter().filter(|row| {
+        let error = row.error.as_ref();
+        row.status == ImageStatus::Failed && error.is_some_and(|error| says_no(error.code))
+    });
+    let images: BTreeSet<&str> = rows.map(|row| row.source.as_str()).collect();
+    images.len()
 }
 
 /// `Would copy 44 images: 4.2 GB. 0 up to date; nothing was written`.
@@ -248,7 +267,9 @@ fn requests(report: &Report, side: Side, method: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::Failure;
     use crate::registry::RequestCount;
+    use crate::transfer::ErrorRow;
     use crate::transfer::{Blobs, Bytes, ImageRow};
 
     fn report(statuses: &[ImageStatus]) -> Report {
@@ -377,9 +398,25 @@ mod tests {
             mirrored(&mixed),
             "Mirrored 1 of 3 images in 0.1 s: 0 B sent, 1 image up to date, 1 skipped, 1 failed"
         );
+        let checked = |codes: &[Code]| {
+            let mut checked = report(&[Failed, Failed, Present]);
+            for (row, code) in checked.images.iter_mut().zip(codes) {
+                let failure = Failure::new(*code, "reg:5000", "x");
+                row.error = Some(ErrorRow::new(Side::Target, &failure));
+            }
+            verified(&checked, false)
+        };
         assert_eq!(
-            verified(&report(&[Failed, Present, Present]), false),
-            "Verified 3 images in 0.1 s: 1 not sound"
+            checked(&[Code::NotFound, Code::DigestMismatch]),
+            "Verified 3 images in 0.1 s: 2 not sound"
+        );
+        assert_eq!(
+            checked(&[Code::Unreachable, Code::Denied]),
+            "Checked 1 of 3 images in 0.1 s: 2 could not be checked"
+        );
+        assert_eq!(
+            checked(&[Code::Unreachable, Code::NotFound]),
+            "Checked 2 of 3 images in 0.1 s: 1 not sound, 1 could not be checked"
         );
         assert_eq!(
             verified(&report(&[Present; 2]), true),
