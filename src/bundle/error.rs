@@ -65,6 +65,17 @@ pub enum BundleError {
         /// What to do next.
         hint: Option<String>,
     },
+    /// What was asked for cannot be done with what is there, or with nothing: nothing is damaged,
+    /// and another path or flag is needed.
+    #[error("{bundle}: {reason}")]
+    Refused {
+        /// The path, as typed.
+        bundle: Utf8PathBuf,
+        /// Why.
+        reason: String,
+        /// What to do next.
+        hint: String,
+    },
     /// Someone else writes it.
     #[error("{bundle}: another airbuoy is writing this bundle, or serves it")]
     Locked {
@@ -105,6 +116,30 @@ impl BundleError {
         }
     }
 
+    /// What was asked for does not fit what is there.
+    pub(super) fn refused(
+        bundle: impl Into<Utf8PathBuf>,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self::Refused {
+            bundle: bundle.into(),
+            reason: reason.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// Nothing of that name is there to be read.
+    pub(super) fn absent(bundle: impl Into<Utf8PathBuf>) -> Self {
+        let bundle = bundle.into();
+        let hint = "check the path; `airbuoy pull` writes bundles";
+        if bundle.as_str().is_empty() {
+            return Self::refused("''", "the path of a bundle is needed", hint);
+        }
+        let reason = "there is no bundle here: no such file or directory";
+        Self::refused(bundle, reason, hint)
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -129,6 +164,7 @@ impl BundleError {
                 _ => None,
             },
             Self::Structure { hint, .. } => hint.clone(),
+            Self::Refused { hint, .. } => Some(hint.clone()),
             Self::Tar {
                 volume: Some(volume),
                 ..
@@ -157,7 +193,11 @@ impl From<BundleError> for Failure {
     fn from(error: BundleError) -> Self {
         let text = error.to_string();
         let (host, message) = text.split_once(": ").unwrap_or(("bundle", &text));
-        let failure = Self::new(Code::Local, host, message);
+        let code = match error {
+            BundleError::Refused { .. } => Code::Usage,
+            _ => Code::Local,
+        };
+        let failure = Self::new(code, host, message);
         match error.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,

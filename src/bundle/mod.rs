@@ -36,6 +36,6 @@ pub use record::{External, ImageRecord, Record};
 pub use remove::{Removed, remove_versions};
 pub use scan::{MEMBERS, Member, ReadAt, scan};
 pub use tar_fault::TarFault;
-pub use volumes::{compressed_stem, tar_path};
+pub use volumes::{SMALLEST_VOLUME, compressed_stem, tar_path};
 pub use writable::{DirectoryStore, DirectoryUpload, FileBlob, StoreOptions};
-pub use write::{Finished, Upload, WriteOptions, Writer};
+pub use write::{Finished, Preview, Upload, WriteOptions, Writer};

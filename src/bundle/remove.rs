@@ -40,6 +40,9 @@ pub struct Removed {
 pub fn remove_versions(path: &Utf8Path, versions: &[KubeVersion]) -> Result<Removed, BundleError> {
     let files = Files::new(Arc::new(RealDisk), path, true);
     let index = || files.disk().size(&files.index());
+    if !path.exists() {
+        return Err(BundleError::absent(path));
+    }
     if path.is_file()
         || index()
             .map_err(|e| BundleError::io(path, "open", e))?
@@ -63,11 +66,7 @@ fn no_directory(path: &Utf8Path) -> BundleError {
             "name a directory that airbuoy pull has filled",
         )
     };
-    BundleError::Structure {
-        bundle: path.to_owned(),
-        reason: reason.to_owned(),
-        hint: Some(hint.to_owned()),
-    }
+    BundleError::refused(path, reason, hint)
 }
 
 /// As [`remove_versions`], for who holds the lock.
@@ -151,11 +150,11 @@ fn not_in_it(files: &Files, record: &Record, wanted: &KubeVersion) -> BundleErro
         [] => "no version at all".to_owned(),
         held => held.join(", "),
     };
-    BundleError::Structure {
-        bundle: files.root().to_owned(),
-        reason: format!("Kubernetes {wanted} is not in it; it holds {held}"),
-        hint: None,
-    }
+    BundleError::refused(
+        files.root(),
+        format!("Kubernetes {wanted} is not in it; it holds {held}"),
+        format!("see `airbuoy bundle ls {}`", files.root()),
+    )
 }
 
 /// Takes the versions out of the record: the rows that nobody needs any more, and how many of

@@ -10,6 +10,10 @@ use super::record::FORMAT;
 /// The ending of the list's name.
 pub(super) const LIST_SUFFIX: &str = ".volumes";
 
+/// The fewest bytes of a volume: one record of a tar, which is what tar itself reads at once
+/// (20 blocks of 512 bytes, POSIX pax).
+pub const SMALLEST_VOLUME: u64 = 10_240;
+
 /// The list of volumes, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct VolumeList {

@@ -10,6 +10,7 @@ use super::files::NewFile;
 use crate::catalog::ImageSet;
 use crate::relocate::Relocation;
 use crate::settings::Release;
+use crate::sonobuoy::shell_word;
 use crate::sonobuoy::{Access, Mode, RunCommand};
 use crate::ui::count;
 
@@ -59,7 +60,7 @@ impl ConfigFiles {
                 text: run_command(relocation, set)?.script(),
                 executable: true,
             });
-            scripts.push(format!("sh {}", shown(&script_path)));
+            scripts.push(format!("sh {}", shell_word(shown(&script_path).as_str())));
         }
         told.push(format!("Next: {}", scripts.join(", or ")));
         Ok(Self { files, told })

@@ -93,7 +93,7 @@ impl From<Code> for ExitStatus {
         match code {
             Code::Local => Self::Local,
             Code::Cancelled => Self::Interrupted,
-            Code::Collision => Self::Usage,
+            Code::Collision | Code::Usage => Self::Usage,
             Code::NotFound
             | Code::Unauthorized
             | Code::Denied
@@ -152,8 +152,16 @@ impl From<&SubmissionError> for ExitStatus {
 impl From<&BundleError> for ExitStatus {
     fn from(error: &BundleError) -> Self {
         match error {
-            BundleError::Io { source, .. } => of_path(source),
-            _ => Self::Local,
+            BundleError::Refused { .. } => Self::Usage,
+            BundleError::Io { .. }
+            | BundleError::Record { .. }
+            | BundleError::Index { .. }
+            | BundleError::Volumes { .. }
+            | BundleError::Tar { .. }
+            | BundleError::Structure { .. }
+            | BundleError::Locked { .. }
+            | BundleError::Space { .. }
+            | BundleError::Missing { .. } => Self::Local,
         }
     }
 }
@@ -161,7 +169,7 @@ impl From<&BundleError> for ExitStatus {
 /// A path that was typed and leads nowhere is wrong usage.
 fn of_path(error: &io::Error) -> ExitStatus {
     match error.kind() {
-        io::ErrorKind::NotFound => ExitStatus::Usage,
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ExitStatus::Usage,
         _ => ExitStatus::Local,
     }
 }

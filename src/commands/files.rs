@@ -53,6 +53,12 @@ pub(super) fn write_all(files: &[NewFile]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is written when a copy is complete. Its failure is told after the copy's own account, which
+/// it does not change.
+pub(super) fn write_config(files: &[NewFile]) -> anyhow::Result<()> {
+    write_all(files).context("every image is in place, but not the config files")
+}
+
 fn prepare(file: &NewFile) -> anyhow::Result<NamedTempFile> {
     let directory = directory_of(&file.path);
     fs::create_dir_all(directory)?;

@@ -9,12 +9,14 @@ use camino::Utf8Path;
 use tokio_util::sync::CancellationToken;
 
 use super::ExitStatus;
+use super::interrupt::Stop;
 use super::results::status_of_verdict;
 use crate::cluster::Cluster;
 use crate::oci::Reference;
 use crate::results::{Results, Summary};
 use crate::sonobuoy::{
-    Program, Progress, RetrieveOptions, Retrieved, RunEvent, Status, WatchEnd, WatchOptions, watch,
+    Program, Progress, RetrieveOptions, Retrieved, RunEvent, Status, WatchEnd, WatchOptions,
+    shell_word, watch,
 };
 use crate::ui::{self, Printer};
 
@@ -33,21 +35,29 @@ pub(super) struct Following<'a> {
 
 impl Following<'_> {
     /// Follows the run, retrieves its results and says what they say.
-    pub(super) async fn run(self, printer: &Printer) -> anyhow::Result<ExitStatus> {
-        let stop = CancellationToken::new();
-        let stopping = stop.clone();
-        tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                stopping.cancel();
-            }
-        });
+    pub(super) async fn run(
+        self,
+        stop: &mut Stop,
+        printer: &Printer,
+    ) -> anyhow::Result<ExitStatus> {
         let mut counts = Counts::default();
         let options = WatchOptions::new(self.namespace, self.images.clone());
-        let end = watch(self.cluster, &options, &stop, |event| {
+        let never = CancellationToken::new();
+        let watching = watch(self.cluster, &options, &never, |event| {
             tell(&event, &mut counts, printer);
         });
-        match end.await {
-            WatchEnd::Over(status) => self.judge(&status, printer).await,
+        let end = stop.unless_asked(watching).await;
+        match end.unwrap_or(WatchEnd::Detached) {
+            WatchEnd::Over(status) => {
+                let judging = stop.unless_asked(self.judge(&status, printer)).await;
+                judging.unwrap_or_else(|| {
+                    printer.say(&format!(
+                        "The results stay in the cluster. To fetch them: {}",
+                        self.come_back()
+                    ));
+                    Ok(ExitStatus::Interrupted)
+                })
+            }
             WatchEnd::Detached => {
                 printer.say(&format!(
                     "The run goes on. To come back: {}",
@@ -141,8 +151,8 @@ fn say_verdict(summary: &Summary, retrieved: &Retrieved, printer: &Printer) {
         printer.warn(warning);
     }
     printer.say(&match status_of_verdict(summary.verdict) {
-        ExitStatus::Done => format!("Next: airbuoy submission {path}"),
-        _ => format!("Next: airbuoy results {path}"),
+        ExitStatus::Done => format!("Next: airbuoy submission {}", shell_word(path.as_str())),
+        _ => format!("Next: airbuoy results {}", shell_word(path.as_str())),
     });
 }
 

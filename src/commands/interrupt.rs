@@ -1,5 +1,6 @@
 //! Ctrl-C: the first asks the engines to stop, the second stops the process.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -8,7 +9,7 @@ use super::ExitStatus;
 use crate::event::{Event, Observer};
 
 /// What a copy or a check says when it is told to stop.
-const GIVEN_UP: &str =
+pub(super) const GIVEN_UP: &str =
     "Stopping: what is on the way is given up, what arrived stays. Once more stops at once.";
 
 /// A token that the first SIGINT or SIGTERM cancels; the second ends the process with 130.
@@ -27,25 +28,19 @@ pub(super) fn cancel_on_signal_saying(
     let cancelled = token.clone();
     // Before anything else is begun: a signal that comes first would end the process as it stands.
     let mut stop = Stop::listen();
-    tokio::spawn(async move {
-        stop.signal().await;
-        observer.event(Event::Notice(words.to_owned()));
-        cancelled.cancel();
-        stop.signal().await;
-        std::process::exit(ExitStatus::Interrupted as i32);
-    });
+    tokio::spawn(async move { stop.hear(&cancelled, &*observer, words).await });
     token
 }
 
-/// The signals to stop.
-struct Stop {
+/// The signals to stop, for a verb of several steps: none is lost between them.
+pub(super) struct Stop {
     #[cfg(unix)]
     signals: [Option<tokio::signal::unix::Signal>; 2],
 }
 
 impl Stop {
     /// From here on the signals wait to be asked for.
-    fn listen() -> Self {
+    pub(super) fn listen() -> Self {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -56,6 +51,42 @@ impl Stop {
         }
         #[cfg(not(unix))]
         Self {}
+    }
+
+    /// Does work that can be given up at any moment; `None` when it was.
+    pub(super) async fn unless_asked<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.signal() => None,
+        }
+    }
+
+    /// Does work that ends by itself soon after the token is cancelled. The first signal says
+    /// `words` and cancels it; the second ends the process with 130.
+    pub(super) async fn while_working<T>(
+        &mut self,
+        observer: &dyn Observer,
+        words: &str,
+        work: impl AsyncFnOnce(&CancellationToken) -> T,
+    ) -> T {
+        let token = CancellationToken::new();
+        tokio::select! {
+            done = work(&token) => done,
+            never = self.hear(&token, observer, words) => match never {},
+        }
+    }
+
+    async fn hear(
+        &mut self,
+        token: &CancellationToken,
+        observer: &dyn Observer,
+        words: &str,
+    ) -> Infallible {
+        self.signal().await;
+        observer.event(Event::Notice(words.to_owned()));
+        token.cancel();
+        self.signal().await;
+        std::process::exit(ExitStatus::Interrupted as i32);
     }
 
     /// Returns at the next one; never when this system delivers none.

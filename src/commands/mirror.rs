@@ -94,9 +94,10 @@ fn finish(
     config: &ConfigFiles,
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let written = outcome.is_complete() && !settings.dry_run;
+    let complete = outcome.is_complete() && !settings.dry_run;
+    let writing = complete.then(|| files::write_config(config.files()));
+    let written = matches!(writing, Some(Ok(())));
     if written {
-        files::write_all(config.files())?;
         report.files = config.paths();
     }
     reporting::deliver(
@@ -127,6 +128,8 @@ fn finish(
                 "Files for {other}: airbuoy config {other}, with the same flags and an --out-dir of its own"
             ));
         }
+    } else if let Some(failed) = writing {
+        failed?;
     } else {
         printer.say(
             "No config files were written. Run the same command again: what arrived is not sent \

@@ -15,8 +15,8 @@ use super::pull_existing::Existing;
 use super::shelf::Shelf;
 use super::{ExitStatus, reporting, runtime};
 use crate::bundle::{
-    BUNDLE_HOST, Base, Bundle, External, Finished, ImageRecord, RealDisk, Record, WriteOptions,
-    Writer,
+    BUNDLE_HOST, Base, Bundle, External, Finished, ImageRecord, Preview, RealDisk, Record,
+    WriteOptions, Writer,
 };
 use crate::cli::{Format, PullArgs};
 use crate::content::Target;
@@ -24,7 +24,7 @@ use crate::event::{ImageStatus, Observer};
 use crate::oci::Reference;
 use crate::registry::Registry;
 use crate::relocate::{Relocation, TargetPrefix};
-use crate::settings::{Environment, Placement, PullSettings};
+use crate::settings::{Environment, Placement, PullSettings, SettingsError};
 use crate::transfer::{CopyOptions, Image, Outcome, Report, copy};
 use crate::ui::{self, Printer, Pulled};
 
@@ -138,31 +138,40 @@ impl Pull {
         let may_be_whole = self
             .existing
             .may_be_whole(settings, &self.record, &self.external);
-        if settings.dry_run || may_be_whole {
-            let shelf = self.existing.shelf();
-            let looked = self
-                .copy(&source, shelf, &self.images, true, &observer, cancel)
-                .await;
-            if settings.dry_run {
-                return Ok(done(looked, How::Planned));
-            }
-            if looked.is_complete() && looked.count(ImageStatus::Planned) == 0 {
-                return Ok(done(looked, How::UpToDate));
-            }
-            if looked.cancelled {
-                return Ok(done(looked, How::Unfinished));
-            }
+        // Before any request; what may be the very same is asked for first.
+        if !may_be_whole {
+            self.may_be_replaced()?;
         }
-        let asked = self.images.iter().flat_map(|image| &image.targets);
-        let asked: HashSet<&Reference> = asked.collect();
-        self.existing
-            .may_be_replaced(settings, &self.record, &self.external, &asked)?;
-
         let options = WriteOptions {
             split: settings.split,
             external: self.external.clone(),
             record: self.record.clone(),
         };
+        if settings.dry_run || may_be_whole {
+            let mut shelf = self.existing.shelf();
+            if settings.dry_run {
+                let (path, options) = (settings.bundle.clone(), options.clone());
+                let opening = move || Preview::open(&path, options, RealDisk);
+                shelf = shelf.with(tokio::task::spawn_blocking(opening).await??);
+            }
+            let looked = self
+                .copy(&source, shelf, &self.images, true, &observer, cancel)
+                .await;
+            if looked.refused.is_some() || looked.cancelled && !settings.dry_run {
+                return Ok(done(looked, How::Unfinished));
+            }
+            let same = looked.is_complete() && looked.count(ImageStatus::Planned) == 0;
+            if may_be_whole && !same {
+                self.may_be_replaced()?;
+            }
+            if settings.dry_run {
+                return Ok(done(looked, How::Planned));
+            }
+            if same {
+                return Ok(done(looked, How::UpToDate));
+            }
+        }
+
         let path = settings.bundle.clone();
         let writer =
             tokio::task::spawn_blocking(move || Writer::open(&path, options, RealDisk)).await??;
@@ -190,6 +199,14 @@ impl Pull {
         let mut ended = done(outcome, How::Finished(finished));
         self.account(&mut ended)?;
         Ok(ended)
+    }
+
+    /// Refuses to lose what lies in the bundle's place.
+    fn may_be_replaced(&self) -> Result<(), SettingsError> {
+        let targets = self.images.iter().flat_map(|image| &image.targets);
+        let asked: HashSet<&Reference> = targets.collect();
+        self.existing
+            .may_be_replaced(&self.settings, &self.record, &self.external, &asked)
     }
 
     async fn copy<T: Target>(
@@ -285,7 +302,7 @@ impl Ended {
         } = self;
         let file = settings.report.as_deref();
         reporting::deliver(&report, file, settings.output, printer)?;
-        printer.errors(&ui::failures(&report.images, printer.style()));
+        reporting::say_failures(&outcome, &report, printer);
         let bundle = &settings.bundle;
         match how {
             How::Refused => {
@@ -299,6 +316,7 @@ impl Ended {
                 printer.say(&ui::planned(&report));
             }
             How::UpToDate => printer.say(&ui::bundle_up_to_date(bundle, &report)),
+            How::Unfinished if outcome.refused.is_some() => printer.say("Nothing was fetched."),
             How::Unfinished => {
                 printer.say(&if outcome.cancelled {
                     ui::stopped(&report)

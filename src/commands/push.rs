@@ -21,6 +21,7 @@ use crate::event::Observer;
 use crate::registry::{Registry, Side};
 use crate::relocate::{Relocation, TargetPrefix};
 use crate::settings::{Carried, Environment, PushSettings, Shipment};
+use crate::sonobuoy::shell_word;
 use crate::transfer::{AtTarget, CopyOptions, Image, Outcome, Report, WithTarget, copy, locate};
 use crate::ui::{self, Printer};
 
@@ -221,9 +222,13 @@ impl Push {
     ) -> anyhow::Result<ExitStatus> {
         let settings = &self.settings;
         show_sources(&mut report.images);
-        let written = outcome.is_complete() && !settings.dry_run;
+        let complete = outcome.is_complete() && !settings.dry_run;
+        let writing = match &self.config {
+            Some(config) if complete => files::write_config(config.files()),
+            _ => Ok(()),
+        };
+        let written = complete && writing.is_ok();
         if written && let Some(config) = &self.config {
-            files::write_all(config.files())?;
             report.files = config.paths();
         }
         let file = settings.report.as_deref();
@@ -253,16 +258,18 @@ impl Push {
                 for other in &settings.also {
                     printer.say(&format!(
                         "Files for {other}: airbuoy push {} {other}, with an --out-dir of its own",
-                        self.bundle.path()
+                        shell_word(self.bundle.path().as_str())
                     ));
                 }
             }
             None if written => {}
+            _ if complete => {}
             _ => printer.say(
                 "No config files were written. Run the same command again: what arrived is not \
                  sent again.",
             ),
         }
+        writing?;
         Ok(self.status(outcome))
     }
 

@@ -3,8 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-
 use super::config_files::{ConfigFiles, run_command};
 use super::copying::{Copying, images};
 use super::interrupt::cancel_on_signal;
@@ -20,7 +18,7 @@ use crate::registry::{Options, Side};
 use crate::rehearsal::{StandIns, rehearsal_tag};
 use crate::relocate::{Relocation, TargetPrefix};
 use crate::server::{self, Running, Server};
-use crate::settings::{Environment, RehearseSettings};
+use crate::settings::{Environment, RehearseSettings, SettingsError};
 use crate::transfer::{CopyOptions, Image, Outcome, Report};
 use crate::ui::{self, Printer};
 
@@ -115,7 +113,7 @@ async fn rehearse(settings: &RehearseSettings, printer: &Printer) -> anyhow::Res
         settings.output,
         printer,
     )?;
-    printer.errors(&ui::failures(&report.images, printer.style()));
+    reporting::say_failures(&outcome, &report, printer);
     for step in &steps {
         printer.say(step);
     }
@@ -240,6 +238,9 @@ async fn serve(store: Arc<MemoryStore>, read_only: bool) -> anyhow::Result<Runni
     };
     let server = Server::bind(LOOPBACK, store, options)
         .await
-        .with_context(|| format!("cannot listen on {LOOPBACK}"))?;
+        .map_err(|source| SettingsError::CannotListen {
+            address: LOOPBACK,
+            source,
+        })?;
     Ok(server.spawn())
 }

@@ -10,7 +10,7 @@ use crate::cli::Format;
 use crate::content::Code;
 use crate::registry::Registry;
 use crate::transfer::{Outcome, Report};
-use crate::ui::Printer;
+use crate::ui::{self, Printer};
 
 /// The version of the report's format.
 pub(super) const FORMAT: u32 = 1;
@@ -50,11 +50,21 @@ pub(super) fn deliver(
     Ok(())
 }
 
+/// Says what failed: each image, or once that the target takes none of them.
+pub(super) fn say_failures(outcome: &Outcome, report: &Report, printer: &Printer) {
+    match &outcome.refused {
+        Some(refused) => printer.error(&refused.failure.clone().into()),
+        None => printer.errors(&ui::failures(&report.images, printer.style())),
+    }
+}
+
 /// How a copy ends: whatever failed on this machine comes first, because trying again will not
 /// mend it.
 pub(super) fn status_of_copy(outcome: &Outcome) -> ExitStatus {
     if outcome.cancelled {
         ExitStatus::Interrupted
+    } else if let Some(refused) = &outcome.refused {
+        refused.failure.code().into()
     } else if outcome.is_complete() {
         ExitStatus::Done
     } else if outcome.failed_locally() {

@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::copying::{Copying, images as to_copy};
 use super::follow::Following;
-use super::interrupt::cancel_on_signal;
+use super::interrupt::{GIVEN_UP, Stop};
 use super::live_lists::read_lists;
 use super::notices::say_about;
+use super::serving::Says;
 use super::{ExitStatus, files, reporting, run_files, run_images, runtime};
 use crate::cli::RunArgs;
 use crate::cluster::{Cluster, ClusterError};
@@ -23,6 +26,10 @@ use crate::sonobuoy::{Access, DOCKER_CONFIG_WARNING, Program, ProgramError, chec
 use crate::transfer::CopyOptions;
 use crate::ui::{self, Printer};
 
+/// What is said when the run is told to stop while it starts.
+const LAUNCHING: &str = "Stopping when sonobuoy has created the run; it goes on in the cluster. \
+                         Once more stops at once.";
+
 pub(super) fn run(
     args: &RunArgs,
     environment: &Environment,
@@ -34,7 +41,14 @@ pub(super) fn run(
     let (version, release) = if offline {
         (None, None)
     } else {
-        runtime::block_on(async { Ok(versions(&settings).await) })?
+        let asked = runtime::block_on(async {
+            let mut stop = Stop::listen();
+            Ok(stop.unless_asked(versions(&settings)).await)
+        });
+        match asked? {
+            Some(versions) => versions,
+            None => return Ok(stopped(printer)),
+        }
     };
     let version = settings.given.clone().or(version);
     let Some(version) = version else {
@@ -109,6 +123,11 @@ async fn without_a_version(
     Ok(ExitStatus::Cluster)
 }
 
+fn stopped(printer: &Printer) -> ExitStatus {
+    printer.say("Stopped: nothing was started.");
+    ExitStatus::Interrupted
+}
+
 /// Asks the cluster everything, once.
 async fn look(
     settings: &RunSettings,
@@ -178,50 +197,85 @@ impl Run<'_> {
 
     async fn certify(&self) -> anyhow::Result<ExitStatus> {
         let (settings, printer) = (self.settings, self.printer);
-        let (cluster, program) = tokio::join!(connect(settings), open(settings));
+        let mut stop = Stop::listen();
+        let reaching = async { tokio::join!(connect(settings), open(settings)) };
+        let Some((cluster, program)) = stop.unless_asked(reaching).await else {
+            return Ok(stopped(printer));
+        };
         if settings.mirror && !settings.dry_run {
-            let waits = ImageFacts::NotChecked("they are mirrored first".to_owned());
-            let credentials = run_images::credentials(settings, self.relocation).await?;
-            let seen = look(settings, &cluster, &credentials).await;
-            let findings = judge(&facts(settings, seen, &program, waits, credentials));
-            if findings.iter().any(|finding| finding.grade == Grade::Fail) {
-                return Ok(self.refuse(&findings, ExitStatus::Cluster));
+            let looking = self.look_before_mirroring(&cluster, &program);
+            if let Some(refused) = self.unless_asked(&mut stop, looking).await? {
+                return Ok(refused);
             }
-            let mirrored = self.mirror().await?;
+            let mirrored = self.mirror(&mut stop).await?;
             if mirrored != ExitStatus::Done {
                 printer.say("Nothing was started.");
                 return Ok(mirrored);
             }
         }
         // Again after an hour of copying: a cluster does not stand still.
-        let credentials = run_images::credentials(settings, self.relocation).await?;
-        let seen = look(settings, &cluster, &credentials).await;
-        let images = self.images(&seen).await?;
-        let found = facts(settings, seen, &program, images, credentials);
-        let findings = judge(&found);
-        if findings.iter().any(|finding| finding.grade == Grade::Fail) {
-            let missing =
-                matches!(&found.images, ImageFacts::Checked { missing, .. } if !missing.is_empty());
-            let only_images = missing
-                && findings
-                    .iter()
-                    .filter(|finding| finding.grade == Grade::Fail)
-                    .count()
-                    == 1;
-            let status = if only_images {
-                ExitStatus::Registry
-            } else {
-                ExitStatus::Cluster
-            };
-            return Ok(self.refuse(&findings, status));
-        }
-        for line in ui::preflight(&findings, printer.style()).lines() {
-            printer.say(line);
+        let looking = self.look_at_everything(&cluster, &program);
+        if let Some(refused) = self.unless_asked(&mut stop, looking).await? {
+            return Ok(refused);
         }
         if settings.dry_run {
             return self.show(settings.cluster.access.clone());
         }
-        self.start(&cluster?, &program?).await
+        self.start(&cluster?, &program?, &mut stop).await
+    }
+
+    /// Looks, unless Ctrl-C comes first; why nothing is started.
+    async fn unless_asked(
+        &self,
+        stop: &mut Stop,
+        looking: impl Future<Output = anyhow::Result<Option<ExitStatus>>>,
+    ) -> anyhow::Result<Option<ExitStatus>> {
+        let looked = stop.unless_asked(Box::pin(looking)).await;
+        looked.unwrap_or_else(|| Ok(Some(stopped(self.printer))))
+    }
+
+    /// Whether the run could begin, but for its images; why not.
+    async fn look_before_mirroring(
+        &self,
+        cluster: &Result<Cluster, ClusterError>,
+        program: &Result<Program, ProgramError>,
+    ) -> anyhow::Result<Option<ExitStatus>> {
+        let settings = self.settings;
+        let waits = ImageFacts::NotChecked("they are mirrored first".to_owned());
+        let credentials = run_images::credentials(settings, self.relocation).await?;
+        let seen = look(settings, cluster, &credentials).await;
+        let findings = judge(&facts(settings, seen, program, waits, credentials));
+        let failed = findings.iter().any(|finding| finding.grade == Grade::Fail);
+        Ok(failed.then(|| self.refuse(&findings, ExitStatus::Cluster)))
+    }
+
+    /// Whether the run can begin; why not.
+    async fn look_at_everything(
+        &self,
+        cluster: &Result<Cluster, ClusterError>,
+        program: &Result<Program, ProgramError>,
+    ) -> anyhow::Result<Option<ExitStatus>> {
+        let settings = self.settings;
+        let credentials = run_images::credentials(settings, self.relocation).await?;
+        let seen = look(settings, cluster, &credentials).await;
+        let images = self.images(&seen).await?;
+        let found = facts(settings, seen, program, images, credentials);
+        let findings = judge(&found);
+        let failed = findings.iter().filter(|f| f.grade == Grade::Fail).count();
+        if failed == 0 {
+            for line in ui::preflight(&findings, self.printer.style()).lines() {
+                self.printer.say(line);
+            }
+            return Ok(None);
+        }
+        let missing =
+            matches!(&found.images, ImageFacts::Checked { missing, .. } if !missing.is_empty());
+        let status = if missing && failed == 1 {
+            ExitStatus::Registry
+        } else {
+            ExitStatus::Cluster
+        };
+        Ok(Some(self.refuse(&findings, status)))
     }
 
     fn refuse(
@@ -249,10 +303,9 @@ impl Run<'_> {
     }
 
     /// Brings over whatever is missing, as `mirror` does.
-    async fn mirror(&self) -> anyhow::Result<ExitStatus> {
+    async fn mirror(&self, stop: &mut Stop) -> anyhow::Result<ExitStatus> {
         let (settings, printer) = (self.settings, self.printer);
         let progress = Arc::new(printer.progress(self.placement.release.title()));
-        let cancel = cancel_on_signal(progress.clone());
         let copying = Copying {
             source: settings.access.source.clone(),
             target: settings.access.target.clone(),
@@ -263,7 +316,9 @@ impl Run<'_> {
                 ..CopyOptions::default()
             },
         };
-        let copied = copying.run(progress.clone(), &cancel).await;
+        let observer = progress.clone();
+        let working = async |cancel: &CancellationToken| copying.run(observer, cancel).await;
+        let copied = stop.while_working(&*progress, GIVEN_UP, working).await;
         progress.finish();
         let (outcome, report) = copied?;
         printer.errors(&ui::failures(&report.images, printer.style()));
@@ -275,7 +330,12 @@ impl Run<'_> {
         Ok(reporting::status_of_copy(&outcome))
     }
 
-    async fn start(&self, cluster: &Cluster, program: &Program) -> anyhow::Result<ExitStatus> {
+    async fn start(
+        &self,
+        cluster: &Cluster,
+        program: &Program,
+        stop: &mut Stop,
+    ) -> anyhow::Result<ExitStatus> {
         let Self {
             settings,
             placement,
@@ -286,11 +346,21 @@ impl Run<'_> {
         let command = run_files::command(settings, relocation, &placement.release.sets[0], access)?;
         let written = run_files::files(settings, &placement.release, relocation, &command)?;
         files::write_all(&written)?;
-        program.launch(&command).await?;
+        // Cut short it would leave half of its objects behind.
+        let launching = async |cancel: &CancellationToken| {
+            let launched = program.launch(&command).await;
+            launched.map(|_| cancel.is_cancelled())
+        };
+        let says = Says((*printer).clone());
+        let stopped = stop.while_working(&says, LAUNCHING, launching).await?;
         printer.say(&format!("Started: {}", command.shell_line()));
-        if settings.detach {
+        if settings.detach || stopped {
             printer.say("Next: airbuoy status, or airbuoy status --watch to follow it to its end");
-            return Ok(ExitStatus::Done);
+            return Ok(if stopped {
+                ExitStatus::Interrupted
+            } else {
+                ExitStatus::Done
+            });
         }
         let images: HashSet<Reference> = relocation
             .pulls()
@@ -304,6 +374,6 @@ impl Run<'_> {
             images,
             out_dir: &settings.out_dir,
         };
-        following.run(printer).await
+        following.run(stop, printer).await
     }
 }

@@ -19,7 +19,7 @@ use crate::bundle::{Bundle, BundleError, DirectoryStore, StoreOptions};
 use crate::cli::ServeArgs;
 use crate::content::Store;
 use crate::server::{Logins, Options, Server};
-use crate::settings::{Environment, ServeSettings};
+use crate::settings::{Environment, ServeSettings, SettingsError};
 use crate::ui::Printer;
 
 /// What is said when the server is told to stop.
@@ -174,11 +174,9 @@ impl Serving {
         let hangup = Hangup::listen();
         let server = Server::bind(settings.listen, store, options)
             .await
-            .with_context(|| {
-                format!(
-                    "cannot listen on {}: --listen names the address",
-                    settings.listen
-                )
+            .map_err(|source| SettingsError::CannotListen {
+                address: settings.listen,
+                source,
             })?;
         let facts = Facts {
             about: &about,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::follow::Following;
+use super::interrupt::Stop;
 use super::{ExitStatus, runtime};
 use crate::catalog::Catalog;
 use crate::cli::{Format, StatusArgs};
@@ -29,19 +30,11 @@ pub(super) fn run(
 }
 
 async fn status(settings: &StatusSettings, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    if settings.watch {
+        return follow(settings, printer).await;
+    }
     let cluster = Cluster::connect(&settings.cluster.options).await?;
     let namespace = settings.cluster.namespace.as_str();
-    if settings.watch {
-        let program = open(&settings.cluster).await?;
-        let following = Following {
-            cluster: &cluster,
-            program: &program,
-            namespace,
-            images: HashSet::new(),
-            out_dir: &settings.out_dir,
-        };
-        return following.run(printer).await;
-    }
     let Some(aggregator) = cluster.aggregator(namespace).await? else {
         printer.warn(&format!(
             "there is no run in namespace {namespace} of {}",
@@ -67,6 +60,29 @@ async fn status(settings: &StatusSettings, printer: &Printer) -> anyhow::Result<
     }
     say(&aggregator.phase, &status, progress, printer);
     Ok(ExitStatus::Done)
+}
+
+/// `--watch`.
+async fn follow(settings: &StatusSettings, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let mut stop = Stop::listen();
+    let reaching = async {
+        let cluster = Cluster::connect(&settings.cluster.options).await?;
+        let program = open(&settings.cluster).await?;
+        anyhow::Ok((cluster, program))
+    };
+    let Some(reached) = stop.unless_asked(reaching).await else {
+        printer.say("Stopped before the run was looked at.");
+        return Ok(ExitStatus::Interrupted);
+    };
+    let (cluster, program) = reached?;
+    let following = Following {
+        cluster: &cluster,
+        program: &program,
+        namespace: &settings.cluster.namespace,
+        images: HashSet::new(),
+        out_dir: &settings.out_dir,
+    };
+    following.run(&mut stop, printer).await
 }
 
 /// The program that retrieves.

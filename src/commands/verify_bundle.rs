@@ -35,7 +35,7 @@ pub(super) fn run(settings: &VerifyBundle, printer: &Printer) -> anyhow::Result<
     let bundle = match Bundle::open(&settings.bundle) {
         // What cannot even be opened is not sound; what is not there, or not readable by this
         // user, was not checked.
-        Err(error) if !matches!(error, BundleError::Io { .. }) => {
+        Err(error) if !matches!(error, BundleError::Io { .. } | BundleError::Refused { .. }) => {
             printer.error(&error.into());
             return Ok(ExitStatus::CheckFailed);
         }

@@ -48,6 +48,8 @@ pub enum Code {
     PlatformMissing,
     /// Two sources claim one target name.
     Collision,
+    /// What was asked for cannot be done that way.
+    Usage,
     /// This machine: disk, permission, a damaged bundle.
     Local,
     /// The run was stopped.
@@ -77,6 +79,7 @@ impl Code {
             Self::Protocol => "protocol",
             Self::PlatformMissing => "platform_missing",
             Self::Collision => "collision",
+            Self::Usage => "usage",
             Self::Local => "local",
             Self::Cancelled => "cancelled",
         }

@@ -102,6 +102,12 @@ pub trait Target: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
+    /// Whether [`prepare`](Self::prepare) would take the plan, asked instead of it when nothing may
+    /// be written.
+    fn consider(&self, _plan: &Plan) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Whether [`begin`](Self::begin) answers without a round trip, so that opening the source at
     /// the same time gains nothing.
     fn is_local(&self) -> bool {

@@ -1,9 +1,11 @@
 //! What is wrong with what was typed, set or written in a file.
 
 use std::io;
+use std::net::SocketAddr;
 
 use camino::Utf8PathBuf;
 
+use super::listen;
 use crate::catalog::CatalogError;
 use crate::kube_version::InvalidVersion;
 use crate::relocate::{InvalidTarget, RelocateError};
@@ -21,6 +23,9 @@ pub enum SettingsError {
     /// The text is no TARGET.
     #[error(transparent)]
     Target(#[from] InvalidTarget),
+    /// The text is neither a TARGET nor the path of a bundle.
+    #[error("{0}")]
+    NoSubject(InvalidTarget),
     /// There is no place for an image, or the repo config cannot be used.
     #[error(transparent)]
     Relocate(#[from] RelocateError),
@@ -95,6 +100,14 @@ pub enum SettingsError {
         /// Which release.
         version: String,
     },
+    /// Nothing can be served there.
+    #[error("cannot listen on {address}: {}", listen::reason(*address, source))]
+    CannotListen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// Files cannot be written where they should go.
     #[error("{flag} {path}: cannot write there: {source}")]
     NotWritable {
@@ -127,6 +140,10 @@ impl SettingsError {
                  image; --catalog takes a folder of lists"
                     .to_owned(),
             ),
+            Self::CannotListen { address, source } => listen::hint(*address, source),
+            Self::NoSubject(_) => Some(
+                "if a bundle is meant: no file or directory of that name is here".to_owned(),
+            ),
             Self::NoVersion { target } => Some(format!(
                 "airbuoy verify {target} --kubernetes-version v1.36.1"
             )),
@@ -142,6 +159,8 @@ impl SettingsError {
     pub fn is_local(&self) -> bool {
         match self {
             Self::NotWritable { .. } => true,
+            // Only a foreign address was typed wrong.
+            Self::CannotListen { source, .. } => source.kind() != io::ErrorKind::AddrNotAvailable,
             Self::Unreadable { source, .. } => source.kind() != io::ErrorKind::NotFound,
             Self::Catalog(CatalogError::Unreadable { source, .. }) => {
                 source.kind() != io::ErrorKind::NotFound
@@ -149,6 +168,7 @@ impl SettingsError {
             Self::Version(_)
             | Self::Catalog(_)
             | Self::Target(_)
+            | Self::NoSubject(_)
             | Self::Relocate(_)
             | Self::Product(_)
             | Self::Value { .. }

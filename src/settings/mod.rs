@@ -9,6 +9,7 @@ mod byte_size;
 mod carried;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod command_line;
 mod config;
 mod credentials;
 mod environment;
@@ -16,6 +17,7 @@ mod error;
 mod expected;
 mod images;
 mod images_file;
+mod listen;
 mod live;
 mod messages;
 mod mirror;
@@ -43,6 +45,7 @@ pub use bundle_rm::BundleRmSettings;
 pub use carried::{Carried, Shipment};
 #[cfg(feature = "cluster")]
 pub use cluster::ClusterSettings;
+pub use command_line::command_line;
 pub use config::ConfigSettings;
 pub use environment::Environment;
 pub use error::SettingsError;

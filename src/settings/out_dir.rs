@@ -28,8 +28,32 @@ pub(super) fn new_file(
         let reason = "it is a directory, expected a file";
         return Err(SettingsError::value(flag, path.as_str(), reason));
     }
+    // It would be replaced: as root that takes /dev/null from the whole machine.
+    if is_device(path) {
+        let reason = "it is a device, a pipe or a socket, expected a file";
+        return Err(SettingsError::value(flag, path.as_str(), reason));
+    }
     try_directory(flag, directory_of(path))?;
     Ok(Some(path.to_owned()))
+}
+
+/// A file that grows at its end; a device or a pipe will do as well.
+pub(super) fn growing_file(
+    flag: &'static str,
+    path: &Utf8Path,
+) -> Result<Utf8PathBuf, SettingsError> {
+    if is_device(path) {
+        return Ok(path.to_owned());
+    }
+    new_file(flag, Some(path))?;
+    Ok(path.to_owned())
+}
+
+/// Whether what has the name, links followed, is neither a file nor a directory; so is whatever lies
+/// in `/dev`, where `stdout` may lead to a file.
+fn is_device(path: &Utf8Path) -> bool {
+    let other = |found: fs::Metadata| !found.is_file() && !found.is_dir();
+    path.starts_with("/dev") && path.is_symlink() || path.metadata().is_ok_and(other)
 }
 
 /// Makes a directory and tries whether files can be written there.
@@ -72,6 +96,12 @@ mod tests {
         assert!(report_file(Some(&file)).is_ok());
         let error = report_file(Some(root)).expect_err("a directory");
         assert!(!error.is_local(), "{error}");
+        for device in ["/dev/null", "/dev/stdout"] {
+            let error = report_file(Some(device.into())).expect_err("a device");
+            assert!(!error.is_local(), "{error}");
+            assert_eq!(growing_file("--x", device.into()).expect("fine"), device);
+        }
+        assert!(growing_file("--x", root).is_err(), "a directory");
         assert_eq!(report_file(None).expect("nothing asked"), None);
     }
 }

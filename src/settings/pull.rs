@@ -6,7 +6,7 @@ use super::byte_size::byte_size;
 use super::out_dir::report_file;
 use super::placement::Placement;
 use super::{Access, Environment, SettingsError};
-use crate::bundle::{compressed_stem, tar_path};
+use crate::bundle::{SMALLEST_VOLUME, compressed_stem, tar_path};
 use crate::cli::{
     Format, FormatArgs, NamingArgs, OutputArgs, PullArgs, ReleaseArgs, SourceMirrorArgs,
 };
@@ -59,13 +59,7 @@ impl PullSettings {
             flat: false,
             e2e_repo_config: None,
         };
-        let split = split_size
-            .as_deref()
-            .map(|text| {
-                let size = byte_size(text);
-                size.map_err(|reason| SettingsError::value("--split-size", text, reason))
-            })
-            .transpose()?;
+        let split = split_size.as_deref().map(volume_size).transpose()?;
         if bundle.as_str().is_empty() {
             return Err(SettingsError::value("BUNDLE", "''", "it is empty"));
         }
@@ -79,7 +73,10 @@ impl PullSettings {
             return Err(SettingsError::value(
                 "--split-size",
                 split_size.as_deref().unwrap_or_default(),
-                format!("only a tar is cut into volumes: write {bundle}.tar"),
+                format!(
+                    "only a tar is cut into volumes: write {}.tar",
+                    bundle.as_str().trim_end_matches('/')
+                ),
             ));
         }
         Ok(Self {
@@ -94,6 +91,19 @@ impl PullSettings {
             report: report_file(report.as_deref())?,
         })
     }
+}
+
+/// Bytes of one volume.
+fn volume_size(text: &str) -> Result<u64, SettingsError> {
+    let refuse = |reason| SettingsError::value("--split-size", text, reason);
+    let size = byte_size(text).map_err(refuse)?;
+    if size < SMALLEST_VOLUME {
+        return Err(refuse(format!(
+            "a volume has at least {SMALLEST_VOLUME} bytes; 4G fits any medium that takes no \
+             larger files"
+        )));
+    }
+    Ok(size)
 }
 
 /// Refuses the name of a volume and that of a compressed tar: neither can be written.
@@ -151,12 +161,26 @@ mod tests {
         let settings = resolve("k8s.tar --kubernetes-version 1.36 --split-size 4G").expect("fine");
         assert_eq!(settings.split, Some(4_000_000_000));
         let error = resolve("k8s --kubernetes-version 1.36 --split-size 4G").expect_err("a folder");
-        assert!(error.to_string().contains("k8s.tar"), "{error}");
+        assert!(error.to_string().contains("write k8s.tar"), "{error}");
+        let error =
+            resolve("k8s/ --kubernetes-version 1.36 --split-size 4G").expect_err("a folder");
+        assert!(error.to_string().contains("write k8s.tar"), "{error}");
         let error = resolve("k8s.tar --kubernetes-version 1.36 --split-size 4X").expect_err("4X");
         assert!(
             error.to_string().starts_with("--split-size 4X: "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_volume_holds_more_than_a_header() {
+        for size in ["1", "512", "10K"] {
+            let line = format!("k8s.tar --kubernetes-version 1.36 --split-size {size}");
+            let told = resolve(&line).expect_err(size).to_string();
+            assert!(told.contains("at least 10240 bytes"), "{told}");
+        }
+        let line = "k8s.tar --kubernetes-version 1.36 --split-size 10KiB";
+        assert_eq!(resolve(line).expect("enough").split, Some(10_240));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::out_dir::{new_file, try_directory};
+use super::out_dir::{growing_file, new_file, try_directory};
 use super::{Environment, SettingsError};
 use crate::cli::{LimitArgs, ProtectionArgs, ServeArgs};
 use crate::oci::is_repository;
@@ -93,7 +93,7 @@ impl ServeSettings {
         }
         let access_log = match access_log {
             Some(path) if path == "-" => Some(AccessLog::Stdout),
-            Some(path) => new_file("--access-log", Some(path))?.map(AccessLog::File),
+            Some(path) => Some(AccessLog::File(growing_file("--access-log", path)?)),
             None => None,
         };
         Ok(Self {

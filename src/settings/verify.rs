@@ -94,7 +94,10 @@ impl VerifySettings {
                 report: report_file(report.as_deref())?,
             })));
         }
-        let target = target(to)?;
+        let target = target(to).map_err(|error| match error {
+            SettingsError::Target(invalid) => SettingsError::NoSubject(invalid),
+            error => error,
+        })?;
         if *repair {
             let reason = format!("{to} is a registry: mirror, or push, brings back what it lacks");
             return Err(SettingsError::value("--repair", "", reason));

@@ -85,8 +85,8 @@ impl RunCommand {
 
     /// The command on one line, quoted for a POSIX shell.
     pub fn shell_line(&self) -> String {
-        let words: Vec<String> = std::iter::once(quoted(&self.program))
-            .chain(self.args().iter().map(|arg| quoted(arg)))
+        let words: Vec<String> = std::iter::once(shell_word(&self.program))
+            .chain(self.args().iter().map(|arg| shell_word(arg)))
             .collect();
         words.join(" ")
     }
@@ -102,10 +102,10 @@ impl RunCommand {
              cd -- \"$(dirname -- \"$0\")\"\n\
              exec {} run",
             self.conformance_image.host(),
-            quoted(&self.program),
+            shell_word(&self.program),
         );
         for flag in self.flags() {
-            let words: Vec<String> = flag.iter().map(|word| quoted(word)).collect();
+            let words: Vec<String> = flag.iter().map(|word| shell_word(word)).collect();
             script.push_str(" \\\n  ");
             script.push_str(&words.join(" "));
         }
@@ -142,7 +142,7 @@ impl RunCommand {
 }
 
 /// `word` as one word of a POSIX shell (XCU 2.2.2: nothing is special between single quotes).
-fn quoted(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=+,%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -257,7 +257,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_shell_reads_back_what_was_quoted() {
+    fn a_shell_reads_back_what_was_shell_word() {
         for word in [
             "",
             "a b",
@@ -271,7 +271,7 @@ mod tests {
             "R.io/a:b",
         ] {
             let output = std::process::Command::new("/bin/sh")
-                .args(["-c", &format!("printf %s {}", quoted(word))])
+                .args(["-c", &format!("printf %s {}", shell_word(word))])
                 .output()
                 .expect("a shell");
             assert_eq!(String::from_utf8_lossy(&output.stdout), word);

@@ -20,7 +20,7 @@ mod watch;
 
 #[cfg(feature = "cluster")]
 pub use clean::{CleanError, CleanOptions, CleanPlan};
-pub use command::{Mode, RunCommand};
+pub use command::{Mode, RunCommand, shell_word};
 pub use docker_config::{
     DOCKER_CONFIG_WARNING, DockerConfigError, check_docker_config, is_config_map_key,
 };

@@ -1,7 +1,8 @@
 //! One blob's way to the target: ask whether it is there, open the uploads, fill them.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +11,7 @@ use super::image::CopyError;
 use super::pump::{self, Budget, Pump};
 use crate::content::{Begun, BlobStream, Code, Failure, Held, Source, Target};
 use crate::event::{Event, Observer};
-use crate::oci::{Descriptor, Repository};
+use crate::oci::{Descriptor, Digest, Repository};
 
 /// What all work of a run shares.
 pub(super) struct Context<S, T> {
@@ -24,6 +25,11 @@ pub(super) struct Context<S, T> {
     pub(super) resuming: AtomicBool,
     /// Bytes that were handed to uploads which came to nothing.
     pub(super) wasted: AtomicU64,
+    /// Bytes that an earlier run had brought of blobs which this one completed.
+    pub(super) resumed: AtomicU64,
+    /// Bytes of this run that a target kept of uploads which broke: going on after them is no
+    /// resuming of an earlier run.
+    pub(super) kept: Mutex<HashMap<Digest, u64>>,
 }
 
 /// A blob and where it can be read.
@@ -50,6 +56,30 @@ impl<S: Source, T: Target> Context<S, T> {
     /// Bytes that came to nothing.
     pub(super) fn wasted(&self) -> u64 {
         self.wasted.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of an earlier run.
+    pub(super) fn resumed(&self) -> u64 {
+        self.resumed.load(Ordering::Relaxed)
+    }
+
+    /// An upload that began behind `from` bytes is complete.
+    fn completed(&self, digest: &Digest, from: u64) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = kept.remove(digest).unwrap_or(0);
+        self.resumed
+            .fetch_add(from.saturating_sub(own), Ordering::Relaxed);
+    }
+
+    /// An upload broke that had been handed so many bytes. A target that keeps what it took goes on
+    /// from there.
+    fn broke(&self, digest: &Digest, handed: u64) {
+        if self.target.is_local() {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            *kept.entry(digest.clone()).or_default() += handed;
+        } else {
+            self.wasted.fetch_add(handed, Ordering::Relaxed);
+        }
     }
 
     /// Whether each of the repositories has the blob.
@@ -190,15 +220,15 @@ impl<S: Source, T: Target> Context<S, T> {
         sent.into_iter()
             .map(|(sent, from, handed)| {
                 let result = match (&pumped, sent) {
-                    (Ok(_), Ok(())) => return Ok(()),
+                    (Ok(_), Ok(())) => {
+                        self.completed(&descriptor.digest, from);
+                        return Ok(());
+                    }
                     // The upload failed because its bytes did.
                     (Err(failure), _) => Err(CopyError::source(failure.clone())),
                     (Ok(_), Err(failure)) => Err(CopyError::target(failure)),
                 };
-                // A target that keeps what it took goes on from there.
-                if !self.target.is_local() {
-                    self.wasted.fetch_add(handed, Ordering::Relaxed);
-                }
+                self.broke(&descriptor.digest, handed);
                 let blob = descriptor.digest.to_string();
                 self.observer.event(Event::BlobRestarted {
                     blob,

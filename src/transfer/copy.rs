@@ -1,8 +1,8 @@
 //! A copy from its two ends to its report.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -72,19 +72,23 @@ pub async fn copy<S: Source, T: Target>(
         bytes: outcome.bytes.unique,
         logical: outcome.bytes.logical,
     });
+    if !wanted.is_empty() {
+        let plan = plan(&wanted, &graph, &content);
+        let taken = if options.dry_run {
+            target.consider(&plan).await
+        } else {
+            target.prepare(&plan).await
+        };
+        if let Err(failure) = taken {
+            let error = CopyError::target(failure);
+            rows.refuse(&wanted, &error);
+            outcome.refused = Some(error);
+            return rows.into_outcome(outcome, cancel);
+        }
+    }
     if options.dry_run {
         outcome.blobs.unique = graph.blobs.iter().map(|blob| blob.hosts.len() as u64).sum();
         rows.planned(&wanted);
-        return rows.into_outcome(outcome, cancel);
-    }
-
-    if !wanted.is_empty()
-        && let Err(failure) = target.prepare(&plan(&wanted, &graph, &content)).await
-    {
-        let error = CopyError::target(failure);
-        for wanted in &wanted {
-            rows.fail(wanted.row, &error);
-        }
         return rows.into_outcome(outcome, cancel);
     }
 
@@ -96,6 +100,8 @@ pub async fn copy<S: Source, T: Target>(
         observer: observer.clone(),
         cancel: cancel.clone(),
         wasted: AtomicU64::new(0),
+        resumed: AtomicU64::new(0),
+        kept: Mutex::default(),
     });
     let names = rows.images.iter().map(|row| row.source.clone()).collect();
     let run = Run::new(
@@ -108,7 +114,8 @@ pub async fn copy<S: Source, T: Target>(
     );
     let finished = run.work().await;
     outcome.blobs = finished.blobs;
-    outcome.bytes.transferred = finished.sent;
+    outcome.bytes.resumed = context.resumed();
+    outcome.bytes.transferred = finished.sent.saturating_sub(outcome.bytes.resumed);
     outcome.bytes.wasted = context.wasted();
     rows.finish(&wanted, finished);
     rows.into_outcome(outcome, cancel)
@@ -247,6 +254,14 @@ impl Rows {
         if !self.errors.iter().any(|(known, _)| *known == row) {
             self.errors.push((row, error.clone()));
             self.settle(row, ImageStatus::Failed, Some(error));
+        }
+    }
+
+    /// The target takes none of it: that is told once, not once a row.
+    fn refuse(&mut self, wanted: &[Wanted], error: &CopyError) {
+        for wanted in wanted {
+            self.images[wanted.row].error = Some(ErrorRow::from(error));
+            self.errors.push((wanted.row, error.clone()));
         }
     }
 

@@ -93,6 +93,9 @@ pub struct Outcome {
     pub images: Vec<ImageRow>,
     /// The first failure of each failed row, beside its row: `(index into images, error)`.
     pub errors: Vec<(usize, CopyError)>,
+    /// Why the target takes none of it: it heard the plan and said no. Every planned row failed by
+    /// this one error.
+    pub refused: Option<CopyError>,
     /// Blob counts.
     pub blobs: Blobs,
     /// Byte counts.

@@ -101,6 +101,9 @@ pub struct Bytes {
     pub unique: u64,
     /// Sent to the target and accepted.
     pub transferred: u64,
+    /// Of blobs that were completed, what an earlier run had brought: it was read again here and
+    /// not fetched.
+    pub resumed: u64,
     /// Sent again after a fault.
     pub wasted: u64,
     /// Left out of a delta because its base has them.

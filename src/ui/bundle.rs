@@ -12,6 +12,7 @@ use super::table::Table;
 use super::text::clean;
 use crate::bundle::{Contents, Fault, FaultKind, Totals, Verification};
 use crate::event::ImageStatus;
+use crate::sonobuoy::shell_word;
 use crate::transfer::Report;
 
 /// A bundle that `pull` finished.
@@ -57,7 +58,8 @@ impl Pulled<'_> {
             ));
         }
         lines.push(format!(
-            "Next: carry {carried} to the other side, then airbuoy push {bundle} TARGET"
+            "Next: carry {carried} to the other side, then airbuoy push {} TARGET",
+            shell_word(bundle.as_str())
         ));
         lines
     }
@@ -108,8 +110,9 @@ pub fn repair_hint(bundle: &Utf8Path, faults: &[Fault], style: Style) -> String 
     }
     hint_line(
         &format!(
-            "airbuoy verify {bundle} --repair fetches only what is damaged again, where upstream \
-             can be reached; otherwise carry the bundle over once more"
+            "airbuoy verify {} --repair fetches only what is damaged again, where upstream can be \
+             reached; otherwise carry the bundle over once more",
+            shell_word(bundle.as_str())
         ),
         style,
     )
@@ -197,4 +200,24 @@ pub fn contents_summary(bundle: &Utf8Path, contents: &Contents) -> Vec<String> {
         ));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_command_can_be_pasted() {
+        let lines = |bundle: &str| {
+            let pulled = Pulled {
+                bundle: Utf8Path::new(bundle),
+                base: &[],
+                files: &[],
+                bytes: 1,
+            };
+            pulled.lines().pop().expect("what comes next")
+        };
+        assert!(lines("k8s.tar").ends_with("airbuoy push k8s.tar TARGET"));
+        assert!(lines("my disk/k8s.tar").ends_with("airbuoy push 'my disk/k8s.tar' TARGET"));
+    }
 }

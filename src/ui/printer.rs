@@ -45,7 +45,9 @@ impl Printer {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            done => done,
+            done => done.map_err(|e| {
+                io::Error::new(e.kind(), format!("cannot write to standard output: {e}"))
+            }),
         }
     }
 

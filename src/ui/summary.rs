@@ -92,7 +92,13 @@ fn copied(report: &Report, words: &Words) -> String {
         mounts,
     } = words;
     let mut facts = vec![format!("{} {moved}", bytes(report.bytes.transferred))];
-    let known = report.bytes.transferred + report.bytes.external;
+    if report.bytes.resumed > 0 {
+        facts.push(format!(
+            "{} resumed from an earlier run",
+            bytes(report.bytes.resumed)
+        ));
+    }
+    let known = report.bytes.transferred + report.bytes.resumed + report.bytes.external;
     let there = report.bytes.unique.saturating_sub(known);
     if there > 0 && failed == 0 {
         facts.push(format!("{} {was_there}", bytes(there)));
@@ -281,6 +287,7 @@ mod tests {
             logical: 6_100_000_000,
             unique: 4_200_000_000,
             transferred: 4_200_000_000,
+            resumed: 0,
             wasted: 0,
             external: 0,
         };
@@ -314,6 +321,7 @@ mod tests {
             logical: 6_100_000_000,
             unique: 4_200_000_000,
             transferred: 1_100_000_000,
+            resumed: 0,
             wasted: 0,
             external: 3_100_000_000,
         };
@@ -321,6 +329,13 @@ mod tests {
             pulled(&delta),
             "Pulled 44 images in 0.1 s: 1.1 GB fetched, 3.1 GB left to the base, 1.9 GB shared \
              and not fetched twice, 0 failed"
+        );
+        delta.bytes.transferred = 600_000_000;
+        delta.bytes.resumed = 300_000_000;
+        assert_eq!(
+            pulled(&delta),
+            "Pulled 44 images in 0.1 s: 600 MB fetched, 300 MB resumed from an earlier run, 200 MB \
+             kept from before, 3.1 GB left to the base, 1.9 GB shared and not fetched twice, 0 failed"
         );
         delta.requests.clear();
         assert!(pushed(&delta).starts_with("Pushed 44 images"));

@@ -233,7 +233,9 @@ fn a_broken_download_goes_on_inside_the_blob() {
     source.rule(Rule::new("GET", &largest, Fault::Cut(25_000)).first(1));
     let airbuoy = Airbuoy::new();
     let command = pull(&["image/1:v1"], &source.host(), "set.tar");
-    airbuoy.run(&command).exits(0);
+    let bytes = airbuoy.run(&command).exits(0).json()["bytes"].take();
+    assert_eq!(number(&bytes["transferred"]), number(&bytes["unique"]));
+    assert_eq!(number(&bytes["resumed"]), 0, "one run resumes nothing");
     let ranges = source.requests("GET", &largest);
     assert!(ranges.iter().any(|r| r.range.is_some()), "{ranges:#?}");
     airbuoy.run("verify set.tar").exits(0);
@@ -268,7 +270,16 @@ fn an_interrupted_pull_says_so_and_the_next_goes_on() {
         assert!(!airbuoy.home().join("set.tar").exists());
 
         source.heal();
-        airbuoy.run(&command).exits(0);
+        let before = source.requests("GET", "/large/image/blobs/").len();
+        let bytes = airbuoy.run(&command).exits(0).json()["bytes"].take();
+        let (fetched, resumed) = (number(&bytes["transferred"]), number(&bytes["resumed"]));
+        assert!(resumed > 0, "{bytes}");
+        let asked = source
+            .requests("GET", "/large/image/blobs/")
+            .split_off(before);
+        let from = asked.iter().find_map(|r| r.range.as_deref());
+        assert_eq!(from, Some(&*format!("bytes={resumed}-")), "{asked:#?}");
+        assert!(fetched + resumed <= number(&bytes["unique"]), "{bytes}");
         airbuoy.run(&format!("verify {bundle}")).exits(0);
         let asked = source.requests("GET", "/large/image/blobs/");
         assert!(

@@ -219,3 +219,34 @@ fn a_delta_is_served_with_its_base() {
         pull(&["image/2:v1"], &served.host(), &target.host()).replacen("pull", "mirror", 1);
     airbuoy.run(&mirror).exits(0);
 }
+
+#[test]
+fn an_address_that_cannot_be_had_is_told_with_its_remedy() {
+    let source = Faulty::start(numbered(&[1]));
+    let airbuoy = Airbuoy::new();
+    let command = pull(&["image/1:v1"], &source.host(), "set.tar");
+    airbuoy.run(&command).exits(0);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = listener.local_addr().expect("its address");
+    let refused = airbuoy.run(&format!("serve set.tar --listen {taken}"));
+    let said = refused.exits(4).stderr;
+    for part in [
+        &format!(
+            "cannot listen on {taken}: something listens on port {} already",
+            taken.port()
+        ),
+        "--listen 127.0.0.1:0",
+        &format!("ss -ltnp 'sport = :{}'", taken.port()),
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    // TEST-NET-1 (RFC 5737) is nobody's.
+    let refused = airbuoy
+        .run("serve set.tar --listen 192.0.2.1:5000")
+        .exits(2);
+    let said = refused.stderr;
+    assert!(
+        said.contains("192.0.2.1 is no address of this machine"),
+        "{said}"
+    );
+}

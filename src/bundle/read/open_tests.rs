@@ -153,7 +153,7 @@ fn what_is_no_layout_says_what_it_is() {
     fs::rename(&disk.path, disk.path.with_file_name("set.tar.partial")).expect("renamed");
     assert!(disk.refused().contains("not complete"));
     fs::remove_file(disk.path.with_file_name("set.tar.partial")).expect("removed");
-    assert!(disk.refused().contains("cannot open"));
+    assert!(disk.refused().contains("there is no bundle here"));
 
     let docker = Tarball::new()
         .file("manifest.json", b"[]")

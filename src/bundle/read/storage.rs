@@ -1,6 +1,8 @@
 //! What a bundle lies in: a folder, a tar, or the volumes of one.
 
 use bytes::Bytes;
+use std::io::ErrorKind;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::error::BundleError;
@@ -22,7 +24,7 @@ impl Storage {
     pub(super) fn open(path: &Utf8Path) -> Result<Self, BundleError> {
         let is_dir = match path.metadata() {
             Ok(found) => Some(found.is_dir()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) if is_absent(&error) => None,
             Err(error) => return Err(BundleError::io(path, "open", error)),
         };
         if is_dir == Some(true) {
@@ -30,8 +32,12 @@ impl Storage {
         }
         let tar = volumes::tar_path(path);
         let list = volumes::list_path(&tar);
+        let has_volumes = list.exists() || first_volume(&tar).exists();
+        if is_dir.is_none() && tar != path && !has_volumes {
+            return Err(BundleError::absent(path));
+        }
         let is_whole = is_dir.is_some() && tar == path;
-        if is_whole || (tar == path && !list.exists() && !first_volume(&tar).exists()) {
+        if is_whole || (tar == path && !has_volumes) {
             TarFiles::whole(path).map(Self::Tar)
         } else {
             TarFiles::volumes(&tar, &list).map(Self::Tar)
@@ -92,6 +98,11 @@ impl Storage {
             Self::Tar(tar) => tar.volumes_of(digest),
         }
     }
+}
+
+/// Whether the path leads nowhere.
+pub(super) fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// Where the first volume of a tar lies.

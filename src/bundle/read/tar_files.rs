@@ -16,7 +16,7 @@ use super::super::tar_fault::TarFault;
 use super::super::tar_map::blob_digest;
 use super::super::volumes::{Volume, VolumeList};
 use super::region::Region;
-use super::storage::first_volume;
+use super::storage::{first_volume, is_absent};
 use crate::oci::Digest;
 
 /// The largest list of volumes that is read.
@@ -51,9 +51,12 @@ impl ReadAt for Slices {
 impl TarFiles {
     /// A tar in one file.
     pub(super) fn whole(path: &Utf8Path) -> Result<Self, BundleError> {
-        let file = open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => not_there(path, error),
-            _ => BundleError::io(path, "open", error),
+        let file = open(path).map_err(|error| {
+            if is_absent(&error) {
+                not_there(path)
+            } else {
+                BundleError::io(path, "open", error)
+            }
         })?;
         let size = regular_size(path, &file)?;
         Self::read(path, Slices::new([(path.to_owned(), file, size)]), false)
@@ -265,7 +268,7 @@ fn first_volume_partial(path: &Utf8Path) -> Utf8PathBuf {
     format!("{}.partial", first_volume(path)).into()
 }
 
-fn not_there(path: &Utf8Path, error: io::Error) -> BundleError {
+fn not_there(path: &Utf8Path) -> BundleError {
     let partial = Utf8PathBuf::from(format!("{path}.partial"));
     if partial.exists() || first_volume_partial(path).exists() {
         BundleError::Structure {
@@ -274,6 +277,6 @@ fn not_there(path: &Utf8Path, error: io::Error) -> BundleError {
             hint: Some(RESUME.to_owned()),
         }
     } else {
-        BundleError::io(path, "open", error)
+        BundleError::absent(path)
     }
 }

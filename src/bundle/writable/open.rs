@@ -132,14 +132,10 @@ pub(in crate::bundle) fn read_record(files: &Files) -> Result<Option<Record>, Bu
 /// Refuses what is no bundle directory, before anything is written into it.
 fn refuse_others(files: &Files) -> Result<(), BundleError> {
     let root = files.root();
-    let structure = |reason: &str, hint: &str| BundleError::Structure {
-        bundle: root.to_owned(),
-        reason: reason.to_owned(),
-        hint: Some(hint.to_owned()),
-    };
     let disk = files.disk();
     if root.is_file() {
-        return Err(structure(
+        return Err(BundleError::refused(
+            root,
             "only a directory takes pushes, and this is a file",
             "serve it without --writable, or unpack it with tar xf and serve the directory",
         ));
@@ -156,7 +152,8 @@ fn refuse_others(files: &Files) -> Result<(), BundleError> {
     if is_bundle || is_empty {
         Ok(())
     } else {
-        Err(structure(
+        Err(BundleError::refused(
+            root,
             "it holds other files and is no bundle",
             "name a bundle, an empty directory, or one that does not exist yet",
         ))

@@ -77,7 +77,7 @@ impl DirectoryWriter {
         disk: Arc<dyn Disk>,
     ) -> Result<Self, BundleError> {
         directory_names::refuse_strangers(&*disk, path)?;
-        refuse_links(path, OWN.map(|name| path.join(name)))?;
+        refuse_own_links(path)?;
         let own = path.join(".airbuoy");
         for folder in [own.join("partial"), path.join("blobs/sha256")] {
             disk.create_dir_all(&folder)
@@ -137,8 +137,7 @@ impl DirectoryWriter {
     }
 
     fn partial_path(&self, digest: &Digest) -> Utf8PathBuf {
-        let name = format!("{}-{}", digest.algorithm().as_str(), digest.hex());
-        self.path.join(".airbuoy/partial").join(name)
+        partial_path(&self.path, digest)
     }
 
     fn size(&self, path: &Utf8Path) -> Result<Option<u64>, BundleError> {
@@ -164,15 +163,7 @@ impl DirectoryWriter {
     /// Checks the space for what is not there.
     pub(super) fn prepare(&self, plan: &Plan) -> Result<(), Failure> {
         let content = Content::of(plan, &self.options, None);
-        let manifests = content.manifests.values();
-        let manifests = manifests.map(|m| (m.digest(), m.bytes().len() as u64));
-        let mut needed = 0u64;
-        for (digest, size) in content.blobs.iter().map(|(d, s)| (d, *s)).chain(manifests) {
-            if self.size(&self.whole_path(digest))? != Some(size) {
-                let begun = self.disk.allocated(&self.partial_path(digest));
-                needed = needed.saturating_add(size.saturating_sub(begun));
-            }
-        }
+        let needed = needed(&*self.disk, &self.path, &content)?;
         super::writer::check_space(&*self.disk, &self.path, needed)?;
         self.state().plan = plan.clone();
         Ok(())
@@ -313,6 +304,36 @@ impl DirectoryWriter {
         };
         write().map_err(|error| self.fail(error))
     }
+}
+
+/// Refuses to write through links.
+pub(super) fn refuse_own_links(bundle: &Utf8Path) -> Result<(), BundleError> {
+    refuse_links(bundle, OWN.map(|name| bundle.join(name)))
+}
+
+fn partial_path(bundle: &Utf8Path, digest: &Digest) -> Utf8PathBuf {
+    let name = format!("{}-{}", digest.algorithm().as_str(), digest.hex());
+    bundle.join(".airbuoy/partial").join(name)
+}
+
+/// Bytes of `content` that the directory lacks.
+pub(super) fn needed(
+    disk: &dyn Disk,
+    bundle: &Utf8Path,
+    content: &Content,
+) -> Result<u64, BundleError> {
+    let manifests = content.manifests.values();
+    let manifests = manifests.map(|m| (m.digest(), m.bytes().len() as u64));
+    let mut needed = 0u64;
+    for (digest, size) in content.blobs.iter().map(|(d, s)| (d, *s)).chain(manifests) {
+        let whole = bundle.join(blob_path(digest));
+        let found = disk.size(&whole);
+        if found.map_err(DirectoryWriter::io(&whole, "look at"))? != Some(size) {
+            let begun = disk.allocated(&partial_path(bundle, digest));
+            needed = needed.saturating_add(size.saturating_sub(begun));
+        }
+    }
+    Ok(needed)
 }
 
 impl Drop for DirectoryUpload {

@@ -100,13 +100,7 @@ impl DirectoryWriter {
 
 /// Files of someone else are not to be mixed with a bundle's.
 pub(super) fn refuse_strangers(disk: &dyn Disk, path: &Utf8Path) -> Result<(), BundleError> {
-    let refuse = |reason: &str, hint: &str| {
-        Err(BundleError::Structure {
-            bundle: path.to_owned(),
-            reason: reason.to_owned(),
-            hint: Some(hint.to_owned()),
-        })
-    };
+    let refuse = |reason, hint| Err(BundleError::refused(path, reason, hint));
     let size = disk.size(path);
     if size
         .map_err(|e| BundleError::io(path, "look at", e))?

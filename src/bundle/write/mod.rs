@@ -12,6 +12,7 @@ mod older;
 mod options;
 #[cfg(test)]
 mod order_tests;
+mod preview;
 #[cfg(test)]
 mod recording;
 mod state;
@@ -28,4 +29,5 @@ mod writer;
 
 pub(super) use content::OCI_LAYOUT;
 pub use options::{Finished, WriteOptions};
+pub use preview::Preview;
 pub use writer::{Upload, Writer};

@@ -23,11 +23,13 @@ pub(super) fn whole(
     };
     let count = total.div_ceil(split.max(1));
     if count > MOST_VOLUMES {
-        return Err(BundleError::Structure {
-            bundle: tar.to_owned(),
-            reason: format!("it would be {count} volumes, more than {MOST_VOLUMES}"),
-            hint: Some("give a larger --split-size".to_owned()),
-        });
+        return Err(BundleError::refused(
+            tar,
+            format!(
+                "it has {total} bytes and would be {count} volumes of {split}, more than {MOST_VOLUMES}"
+            ),
+            format!("--split-size {} is the least that does", least(total)),
+        ));
     }
     let folder = crate::bundle::disk::folder_of(tar);
     let cut = VolumeList::cut(tar, total, split);
@@ -36,6 +38,16 @@ pub(super) fn whole(
         .into_iter()
         .map(|volume| (folder.join(volume.name), volume.size))
         .collect())
+}
+
+/// The smallest size of volumes that keeps a tar within their number, as it is typed: rounded up to
+/// a thousand bytes, or a million.
+fn least(total: u64) -> String {
+    let bytes = total.div_ceil(MOST_VOLUMES);
+    match bytes {
+        0..1_000_000 => format!("{}k", bytes.div_ceil(1_000)),
+        _ => format!("{}M", bytes.div_ceil(1_000_000)),
+    }
 }
 
 /// The names of those files until then.
@@ -71,4 +83,28 @@ pub(super) fn lock(tar: &Utf8Path) -> Utf8PathBuf {
 /// The list of volumes.
 pub(super) fn list(tar: &Utf8Path) -> Utf8PathBuf {
     list_path(tar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_volumes_are_refused_with_the_size_that_does() {
+        let whole = |total, split| whole(Utf8Path::new("k8s.tar"), total, Some(split));
+        for (total, split, least) in [
+            (10_000_000, 10_000, "11k"),
+            (4_300_000_000, 1_000_000, "5M"),
+            (u64::MAX, 4_000_000_000, "18465209283M"),
+        ] {
+            let error = whole(total, split).expect_err("too many");
+            let hint = error.hint().expect("a hint");
+            assert!(
+                hint.starts_with(&format!("--split-size {least} ")),
+                "{hint}"
+            );
+        }
+        assert_eq!(whole(10_000_000, 11_000).expect("enough").len(), 910);
+        assert_eq!(whole(4_300_000_000, 5_000_000).expect("enough").len(), 860);
+    }
 }

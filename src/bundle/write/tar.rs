@@ -104,22 +104,7 @@ impl TarWriter {
     }
 
     fn map(&self, content: &Content) -> TarMap {
-        let names = index::to_bytes(&content.entries);
-        let record = content::record(&self.options, &content.entries, &content.external);
-        let record = record.to_bytes();
-        let manifests: Vec<(String, &RawManifest)> = content
-            .manifests
-            .iter()
-            .map(|(digest, manifest)| (blob_path(digest), manifest))
-            .collect();
-        let first = [
-            ("oci-layout", OCI_LAYOUT),
-            ("index.json", &names),
-            ("airbuoy.json", &record),
-        ];
-        let manifests = manifests.iter().map(|(n, m)| (n.as_str(), &**m.bytes()));
-        let blobs = content.blobs.iter().map(|(digest, size)| (digest, *size));
-        TarMap::lay(first.into_iter().chain(manifests), blobs)
+        map(content, &self.options)
     }
 
     fn whole(&self, total: u64) -> Result<Vec<Part>, BundleError> {
@@ -361,6 +346,26 @@ impl TarWriter {
             hint: None,
         }
     }
+}
+
+/// Where everything of `content` will lie.
+pub(super) fn map(content: &Content, options: &WriteOptions) -> TarMap {
+    let names = index::to_bytes(&content.entries);
+    let record = content::record(options, &content.entries, &content.external);
+    let record = record.to_bytes();
+    let manifests: Vec<(String, &RawManifest)> = content
+        .manifests
+        .iter()
+        .map(|(digest, manifest)| (blob_path(digest), manifest))
+        .collect();
+    let first = [
+        ("oci-layout", OCI_LAYOUT),
+        ("index.json", &names),
+        ("airbuoy.json", &record),
+    ];
+    let manifests = manifests.iter().map(|(n, m)| (n.as_str(), &**m.bytes()));
+    let blobs = content.blobs.iter().map(|(digest, size)| (digest, *size));
+    TarMap::lay(first.into_iter().chain(manifests), blobs)
 }
 
 impl Drop for TarWriter {

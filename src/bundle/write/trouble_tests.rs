@@ -5,7 +5,7 @@ use std::io;
 
 use super::recording::RecordingDisk;
 use super::testing::{Trouble, bring, bring_blobs, files, folder, images, pull, sound};
-use super::{WriteOptions, Writer};
+use super::{Preview, WriteOptions, Writer};
 use crate::content::{Code, Retry, Target as _};
 
 #[tokio::test]
@@ -87,7 +87,10 @@ async fn what_cannot_be_written_is_said_before_a_byte_is_fetched() {
     let (message, _) = attempt("parts", disk(), |options| options.split = Some(9)).await;
     assert!(message.contains("no volumes"), "{message}");
     let (message, hint) = attempt("set.tar", disk(), |options| options.split = Some(512)).await;
-    assert!(message.contains("volumes, more than 999"), "{message}");
+    assert!(
+        message.contains("volumes of 512, more than 999"),
+        "{message}"
+    );
     assert!(hint.is_some_and(|hint| hint.contains("--split-size")));
     fs::create_dir(folder.path.join("home")).expect("a folder");
     fs::write(folder.path.join("home/letter.txt"), "x").expect("a file");
@@ -95,4 +98,49 @@ async fn what_cannot_be_written_is_said_before_a_byte_is_fetched() {
     assert!(message.contains("no image layout"), "{message}");
     let (message, _) = attempt("home/letter.txt", disk(), |_| {}).await;
     assert!(message.contains("not named NAME.tar"), "{message}");
+}
+
+#[test]
+fn a_preview_tells_the_same_and_writes_nothing() {
+    let folder = folder();
+    let images = images();
+    let takes = |file: &str, free: Option<u64>, split: Option<u64>| {
+        let disk = RecordingDisk::with_free(&folder.path, free);
+        let options = WriteOptions {
+            split,
+            ..images.options()
+        };
+        let path = folder.path.join(file);
+        Preview::open(&path, options, disk)?.takes(&images.plan)
+    };
+    for file in ["set.tar", "set", "new/folder/set.tar"] {
+        let error = takes(file, Some(9999), None).expect_err(file);
+        assert!(error.to_string().contains("9999 bytes free"), "{error}");
+        takes(file, Some(images.unique() + 100_000), None).expect("room enough");
+    }
+    let error = takes("set.tar", None, Some(512)).expect_err("too many");
+    assert!(error.to_string().contains("more than 999"), "{error}");
+    let error = takes("set", None, Some(100_000)).expect_err("a folder");
+    assert!(error.to_string().contains("no volumes"), "{error}");
+    assert!(files(&folder.path).is_empty());
+}
+
+#[tokio::test]
+async fn a_preview_counts_what_an_earlier_run_has_taken() {
+    let folder = folder();
+    let images = images();
+    let path = folder.path.join("set.tar");
+    let disk = RecordingDisk::new(&folder.path);
+    let writer = Writer::open(&path, images.options(), disk).expect("a writer");
+    bring(&writer, &images, Some(450_000), &mut 0)
+        .await
+        .expect_err("the source breaks");
+    drop(writer);
+    let takes = |free| {
+        let disk = RecordingDisk::with_free(&folder.path, Some(free));
+        let preview = Preview::open(&path, images.options(), disk).expect("a path");
+        preview.takes(&images.plan)
+    };
+    takes(images.unique() - 300_000).expect("the rest has room");
+    takes(1000).expect_err("the rest has none");
 }

@@ -42,6 +42,43 @@ enum Way {
     Directory(DirectoryUpload),
 }
 
+/// What a path and its options ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Tar,
+    Directory,
+}
+
+impl Kind {
+    /// Refuses names that no bundle can have.
+    pub(super) fn of(path: &Utf8Path, options: &WriteOptions) -> Result<Self, BundleError> {
+        let refuse = |reason: &str, hint: &str| Err(BundleError::refused(path, reason, hint));
+        if compressed_stem(path).is_some() {
+            return refuse(
+                "compressed bundles are not written: the layers inside are compressed already",
+                "name it NAME.tar",
+            );
+        }
+        let tar = tar_path(path);
+        if tar != path {
+            return refuse(
+                "it is a part of a bundle",
+                &format!("name the bundle: {tar}"),
+            );
+        }
+        if path.extension() == Some("tar") && !path.is_dir() {
+            return Ok(Self::Tar);
+        }
+        if options.split.is_some() {
+            return refuse(
+                "a directory has no volumes",
+                "name it NAME.tar, or leave --split-size out",
+            );
+        }
+        Ok(Self::Directory)
+    }
+}
+
 impl Writer {
     /// Opens the bundle at `path` to write it, and keeps other writers away: `NAME.tar` is one
     /// file, or with `split` its volumes, anything else a directory. Blocks on the disk.
@@ -61,36 +98,9 @@ impl Writer {
         every: Duration,
     ) -> Result<Self, BundleError> {
         let disk: Arc<dyn Disk> = Arc::new(disk);
-        let refuse = |reason: &str, hint: &str| {
-            Err(BundleError::Structure {
-                bundle: path.to_owned(),
-                reason: reason.to_owned(),
-                hint: Some(hint.to_owned()),
-            })
-        };
-        if compressed_stem(path).is_some() {
-            return refuse(
-                "compressed bundles are not written: the layers inside are compressed already",
-                "name it NAME.tar",
-            );
-        }
-        let tar = tar_path(path);
-        if tar != path {
-            return refuse(
-                "it is a part of a bundle",
-                &format!("name the bundle: {tar}"),
-            );
-        }
-        let is_tar = path.extension() == Some("tar");
-        if is_tar && !path.is_dir() {
+        if Kind::of(path, &options)? == Kind::Tar {
             let writer = TarWriter::open(path, options, disk, every)?;
             return Ok(Self(Form::Tar(Arc::new(writer))));
-        }
-        if options.split.is_some() {
-            return refuse(
-                "a directory has no volumes",
-                "name it NAME.tar, or leave --split-size out",
-            );
         }
         let writer = DirectoryWriter::open(path, options, disk)?;
         Ok(Self(Form::Directory(Arc::new(writer))))
