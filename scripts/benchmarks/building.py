@@ -21,18 +21,18 @@ def airbuoy():
     return Path(json.loads(metadata)["target_directory"]) / "release/airbuoy"
 
 
-def floor():
-    """benches/floor.rs; None where nothing is built."""
+def floor(name):
+    """The program in benches/; None where nothing is built."""
     if BINARY:
         return None
     built = subprocess.run(
-        ["cargo", "bench", "--quiet", "--locked", "--no-run", "--bench", "floor",
+        ["cargo", "bench", "--quiet", "--locked", "--no-run", "--bench", name,
          "--message-format=json"],
         cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
     ).stdout
     artifacts = [json.loads(line) for line in built.splitlines() if line.startswith("{")]
     return next(a["executable"] for a in artifacts
-                if a.get("executable") and a["target"]["name"] == "floor")
+                if a.get("executable") and a["target"]["name"] == name)
 
 
 def images_of(binary):

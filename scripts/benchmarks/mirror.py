@@ -59,7 +59,7 @@ def floor(it, program, target):
 
 
 def compare():
-    binary, pipe = building.airbuoy(), building.floor()
+    binary, pipe = building.airbuoy(), building.floor("floor")
     names = wanted(TOOLS)
     tools = {name: TOOLS[name] for name in names if name == "airbuoy" or program(name)}
     for name in set(names) - set(tools):

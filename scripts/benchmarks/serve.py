@@ -3,7 +3,8 @@
     get     blobs of 1 MiB, 8 connections; of 200 MB, 4 connections; HEAD of manifests by tag, 8
             connections. A bundle as folder and as tar, Distribution, nginx with the same as files.
     push    blobs of 1 MiB and of 20 MB, POST and one PUT, 4 connections, into empty registries:
-            `airbuoy serve --writable` and Distribution, each as durable as it is by default.
+            `airbuoy serve --writable` and Distribution, each as durable as it is by default, and a
+            server that only hashes and writes: what this machine could do at all.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ HEADS = max(1000, int(10_000 * SCALE))
 PUSHED = [("1 MiB", SMALL), ("20 MB", int(20e6 * min(SCALE * 10, 1)))]
 STORAGES = {"tmpfs": in_memory, "disk": on_disk}
 DISTRIBUTION, NGINX = "Distribution", "nginx"
+FLOOR = "floor: read, SHA-256, write, sync"
 
 
 def measured(server, connections, work):
@@ -53,7 +55,7 @@ def check(name, host, served):
         connection.head_of(image.path, len(image.body))
 
 
-def compare_get(binary, storage, folder):
+def compare_get(binary, _floor, storage, folder):
     served = Served(folder)
 
     def place(name):
@@ -105,7 +107,7 @@ def push_work(sources, size):
     return work
 
 
-def compare_push(binary, storage, folder):
+def compare_push(binary, floor, storage, folder):
     def airbuoy(place, **flags):
         return servers.airbuoy(binary, place, place / "bundle", "--writable", **flags)
 
@@ -117,6 +119,8 @@ def compare_push(binary, storage, folder):
         starts = {"airbuoy serve --writable": airbuoy, **starts}
     else:
         say("airbuoy has no serve --writable: left out")
+    if floor:
+        starts[FLOOR] = lambda place, **flags: servers.push_floor(floor, place, **flags)
     results, notes = {}, []
     with in_memory(6e8 * SCALE) as sources:
         for title, size in PUSHED:
@@ -194,12 +198,12 @@ PARTS = {"get": compare_get, "push": compare_push}
 
 def compare():
     need("registry", "nginx", "sync", "df")
-    parts, binary = wanted(PARTS), building.airbuoy()
+    parts, binary, floor = wanted(PARTS), building.airbuoy(), building.floor("push_floor")
     print(f"{os.cpu_count()} cores for servers and clients; loopback, no TLS; medians of {ROUNDS}.\n")
     for storage, make in STORAGES.items():
         for part in parts:
             with make(7e9 * SCALE) as folder:
-                results, note = PARTS[part](binary, storage, folder)
+                results, note = PARTS[part](binary, floor, storage, folder)
                 print(table(kind_of(folder), results))
                 if note:
                     print(note)

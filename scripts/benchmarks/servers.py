@@ -93,3 +93,9 @@ def airbuoy(binary, folder, bundle, *flags, syncs=None):
     command = [*counted(syncs), binary, "serve", bundle, f"--listen={host}", "-q", *flags]
     home = {"PATH": os.environ.get("PATH", ""), "HOME": str(folder)}
     return Server(folder, command, host, home)
+
+
+def push_floor(binary, folder, syncs=None):
+    """benches/push_floor.rs."""
+    host = free_host()
+    return Server(folder, [*counted(syncs), binary, host, folder / "blobs"], host)

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::OFlags;
+#[cfg(target_os = "linux")]
+use rustix::io::ReadWriteFlags;
 
 use super::space;
 
@@ -17,6 +19,11 @@ pub trait DiskFile: Send + Sync {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
     /// Reads up to `buffer.len()` bytes from `offset` on; 0 is the end of the file.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Reads as [`read_at`](Self::read_at) what needs no waiting for the disk, and gives how much
+    /// that was; 0 as well when there is no telling.
+    fn read_cached_at(&self, _offset: u64, _buffer: &mut [u8]) -> usize {
+        0
+    }
     /// Makes the file so long; what is new reads as zeros and takes no room yet where the file
     /// system has sparse files.
     fn set_len(&self, length: u64) -> io::Result<()>;
@@ -135,6 +142,10 @@ impl DiskFile for File {
         FileExt::read_at(self, buffer, offset)
     }
 
+    fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        read_cached(self, buffer, offset)
+    }
+
     fn set_len(&self, length: u64) -> io::Result<()> {
         File::set_len(self, length)
     }
@@ -198,6 +209,21 @@ pub(super) fn read_small(
     let read = read_full(&*file, 0, &mut bytes)?;
     bytes.truncate(read);
     Ok(Some(bytes))
+}
+
+/// Reads what the system has in memory of a file from `offset` on; gives how much, and 0 as well
+/// where the file system cannot tell (tmpfs and most network file systems).
+pub(super) fn read_cached(file: &File, buffer: &mut [u8], offset: u64) -> usize {
+    #[cfg(target_os = "linux")]
+    {
+        let into = &mut [io::IoSliceMut::new(buffer)];
+        rustix::io::preadv2(file, into, offset, ReadWriteFlags::NOWAIT).unwrap_or(0)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, buffer, offset);
+        0
+    }
 }
 
 /// Fills `buffer` from `offset` on, as far as the file goes.

@@ -1,6 +1,8 @@
 //! Image sets in files: an OCI image layout as a directory, as one `NAME.tar` or as its volumes,
 //! written and read in place (OCI image-spec, image-layout.md).
 
+mod ahead;
+mod buffers;
 mod disk;
 mod error;
 mod index;

@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use camino::Utf8PathBuf;
 
+use super::disk::read_cached;
+
 /// Files that stand for one run of bytes. Reading needs no lock: every read says where.
 #[derive(Debug)]
 pub(super) struct Slices {
@@ -58,6 +60,17 @@ impl Slices {
             buffer = later;
         }
         Ok(())
+    }
+
+    /// Fills as much of `buffer` from `offset` on as needs no disk; gives how much.
+    pub(super) fn read_cached_at(&self, buffer: &mut [u8], offset: u64) -> usize {
+        let Some(slice) = self.slice(offset) else {
+            return 0;
+        };
+        let inside = offset - slice.start;
+        let left = usize::try_from(slice.length - inside).unwrap_or(usize::MAX);
+        let here = left.min(buffer.len());
+        read_cached(&slice.file, &mut buffer[..here], inside)
     }
 
     /// The parts of files that hold `length` bytes from `offset` on: path, place in it, length.

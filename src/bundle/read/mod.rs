@@ -1,7 +1,6 @@
 //! Reads bundles in place: opening, looking up, checking, hashing, serving, and repairing what
 //! was damaged on the way. Nothing is unpacked.
 
-mod buffers;
 mod bundle;
 mod check;
 mod contents;

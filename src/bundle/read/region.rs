@@ -4,20 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream;
-use tokio::task::JoinHandle;
 
+use super::super::ahead::{self, Positioned};
 use super::super::slices::Slices;
-use super::buffers::Buffers;
 use crate::content::{BlobReader, BlobStream, Code, Failure};
-
-/// One chunk of an answer. Measured with a client on the same machine: below 256 KiB the cost per
-/// chunk shows, above it nothing is gained.
-const CHUNK: usize = 256 << 10;
-
-/// Chunks that are read in one go, off the runtime's threads: enough to make the change of
-/// threads cheap. Twice as much waits in memory for a slow client, and no thread does.
-const BURST: usize = 4;
 
 /// Where the bytes of a blob lie, opened.
 #[derive(Debug, Clone)]
@@ -48,24 +38,15 @@ impl Region {
         self.read_exact_at(&mut bytes, 0)?;
         Ok(bytes.into())
     }
+}
 
-    fn burst(
-        &self,
-        from: u64,
-        to: u64,
-        chunks: usize,
-        buffers: &Buffers,
-    ) -> io::Result<Vec<Bytes>> {
-        let mut read = Vec::with_capacity(chunks);
-        let mut at = from;
-        while at < to && read.len() < chunks {
-            let length = usize::try_from(to - at).unwrap_or(CHUNK).min(CHUNK);
-            let mut chunk = buffers.take(length);
-            self.read_exact_at(&mut chunk, at)?;
-            at += length as u64;
-            read.push(buffers.lend(chunk));
-        }
-        Ok(read)
+impl Positioned for Region {
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        Self::read_exact_at(self, into, offset)
+    }
+
+    fn read_cached_at(&self, into: &mut [u8], offset: u64) -> usize {
+        self.bytes.read_cached_at(into, self.offset + offset)
     }
 
     fn failure(&self, error: &io::Error) -> Failure {
@@ -81,64 +62,8 @@ impl BlobReader for Region {
     }
 
     fn read(&self, offset: u64, length: u64) -> BlobStream {
-        let ahead = Ahead {
-            region: self.clone(),
-            next: offset.min(self.size),
-            end: offset.saturating_add(length).min(self.size),
-            ready: Vec::new().into_iter(),
-            burst: None,
-            chunks: 1,
-            buffers: Buffers::default(),
-        };
-        Box::pin(stream::unfold(ahead, Ahead::step))
-    }
-}
-
-/// Reads one burst ahead of what is taken.
-struct Ahead {
-    region: Region,
-    /// Where the next burst begins.
-    next: u64,
-    end: u64,
-    ready: std::vec::IntoIter<Bytes>,
-    burst: Option<JoinHandle<io::Result<Vec<Bytes>>>>,
-    /// How much the next burst reads: the first one little, so that the answer begins at once.
-    chunks: usize,
-    buffers: Buffers,
-}
-
-impl Ahead {
-    async fn step(mut self) -> Option<(Result<Bytes, Failure>, Self)> {
-        loop {
-            if self.burst.is_none() && self.next < self.end {
-                self.begin();
-            }
-            if let Some(chunk) = self.ready.next() {
-                return Some((Ok(chunk), self));
-            }
-            match self.burst.take()?.await {
-                Ok(Ok(chunks)) => self.ready = chunks.into_iter(),
-                Ok(Err(error)) => {
-                    self.next = self.end;
-                    return Some((Err(self.region.failure(&error)), self));
-                }
-                Err(error) => {
-                    self.next = self.end;
-                    let error = io::Error::other(error);
-                    return Some((Err(self.region.failure(&error)), self));
-                }
-            }
-        }
-    }
-
-    fn begin(&mut self) {
-        let (region, from, to, chunks) = (self.region.clone(), self.next, self.end, self.chunks);
-        let buffers = self.buffers.clone();
-        self.burst = Some(tokio::task::spawn_blocking(move || {
-            region.burst(from, to, chunks, &buffers)
-        }));
-        self.next = self.end.min(self.next + (self.chunks * CHUNK) as u64);
-        self.chunks = BURST;
+        let end = offset.saturating_add(length).min(self.size);
+        ahead::stream(self.clone(), offset.min(end), end)
     }
 }
 
@@ -148,7 +73,6 @@ mod tests {
 
     use camino::Utf8PathBuf;
     use futures_util::TryStreamExt as _;
-    use proptest::prelude::*;
 
     use super::*;
 
@@ -167,30 +91,26 @@ mod tests {
         Ok(chunks.concat())
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-        #[test]
-        fn any_range_is_read(
-            size in prop_oneof![0..9_usize, CHUNK - 1..CHUNK + 2, 6 * CHUNK..7 * CHUNK],
-            a: prop::sample::Index,
-            b: prop::sample::Index,
-        ) {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-            let content: Vec<u8> = (0..=250).cycle().take(size + 7).collect();
-            let (_dir, region) = region("blob", &content, 7);
-            let (a, b) = (a.index(size + 1), b.index(size + 1));
-            let (from, to) = (a.min(b), a.max(b));
-            let found = runtime.block_on(read(&region, from as u64, (to - from) as u64));
-            prop_assert_eq!(found.expect("read"), &content[7 + from..7 + to]);
+    #[tokio::test]
+    async fn a_range_counts_from_the_blobs_own_beginning_and_ends_at_its_end() {
+        let (_dir, region) = region("blob", b"before blob", 7);
+        for (offset, length, bytes) in [
+            (0, 4, &b"blob"[..]),
+            (1, 2, b"lo"),
+            (2, u64::MAX, b"ob"),
+            (4, 1, b""),
+            (u64::MAX, 1, b""),
+        ] {
+            assert_eq!(read(&region, offset, length).await.expect("read"), bytes);
         }
     }
 
     #[tokio::test]
     async fn a_file_that_shrinks_ends_in_an_error() {
-        let (dir, region) = region("blob", &vec![1; 3 * CHUNK], 0);
+        let (dir, region) = region("blob", &[1; 1000], 0);
         let file = File::options().write(true).open(dir.path().join("blob"));
-        file.expect("open").set_len(CHUNK as u64).expect("cut");
-        let failure = read(&region, 0, 3 * CHUNK as u64).await.expect_err("short");
+        file.expect("open").set_len(300).expect("cut");
+        let failure = read(&region, 0, 1000).await.expect_err("short");
         assert!(failure.to_string().contains("blob"), "{failure}");
         assert_eq!(failure.code(), Code::Local);
     }

@@ -1,17 +1,11 @@
-//! A blob of the directory, open: pieces are read by blocking tasks, one ahead of the client, so
-//! that a slow client holds a buffer and no thread.
+//! A blob of the directory, open.
 
+use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::stream;
-use tokio::task::JoinHandle;
-
+use crate::bundle::ahead::{self, Positioned};
 use crate::bundle::disk::{DiskFile, read_full};
 use crate::content::{BlobReader, BlobStream, Code, Failure};
-
-/// One chunk of an answer.
-const PIECE: u64 = 512 << 10;
 
 /// An open blob. It can be read to its end also when it is deleted meanwhile.
 #[derive(Clone)]
@@ -22,31 +16,28 @@ pub struct FileBlob {
     bundle: Arc<str>,
 }
 
-type Piece = Result<Bytes, Failure>;
-
-/// What is left to read, and the piece that is being read.
-struct Reading {
-    blob: FileBlob,
-    offset: u64,
-    end: u64,
-    ahead: Option<JoinHandle<Piece>>,
-}
-
 impl FileBlob {
     pub(super) fn new(file: Arc<dyn DiskFile>, size: u64, bundle: Arc<str>) -> Self {
         Self { file, size, bundle }
     }
+}
 
-    fn read_piece(&self, offset: u64, length: u64) -> Piece {
-        let failed = |reason: String| Failure::new(Code::Local, &*self.bundle, reason);
-        // At most a piece.
-        let mut buffer = vec![0; usize::try_from(length).unwrap_or_default()];
-        let read = read_full(&*self.file, offset, &mut buffer)
-            .map_err(|error| failed(format!("cannot read a blob: {error}")))?;
-        if read < buffer.len() {
-            return Err(failed("a blob became shorter while it was read".to_owned()));
+impl Positioned for FileBlob {
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        if read_full(&*self.file, offset, into)? < into.len() {
+            let error = "the file became shorter while it was read";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
         }
-        Ok(buffer.into())
+        Ok(())
+    }
+
+    fn read_cached_at(&self, into: &mut [u8], offset: u64) -> usize {
+        self.file.read_cached_at(offset, into)
+    }
+
+    fn failure(&self, error: &io::Error) -> Failure {
+        let reason = format!("cannot read the blob: {error}");
+        Failure::new(Code::Local, &*self.bundle, reason)
     }
 }
 
@@ -56,46 +47,7 @@ impl BlobReader for FileBlob {
     }
 
     fn read(&self, offset: u64, length: u64) -> BlobStream {
-        let reading = Reading {
-            blob: self.clone(),
-            offset,
-            end: offset.saturating_add(length).min(self.size),
-            ahead: None,
-        };
-        Box::pin(stream::unfold(reading, |mut reading| async {
-            let piece = reading.next().await?;
-            Some((piece, reading))
-        }))
-    }
-}
-
-impl Reading {
-    async fn next(&mut self) -> Option<Piece> {
-        let task = match self.ahead.take() {
-            Some(task) => task,
-            None => self.start()?,
-        };
-        self.ahead = self.start();
-        let piece = task.await.unwrap_or_else(|error| {
-            let reason = error.to_string();
-            Err(Failure::new(Code::Local, &*self.blob.bundle, reason))
-        });
-        if piece.is_err() {
-            self.ahead = None;
-            self.offset = self.end;
-        }
-        Some(piece)
-    }
-
-    fn start(&mut self) -> Option<JoinHandle<Piece>> {
-        let length = self.end.saturating_sub(self.offset).min(PIECE);
-        if length == 0 {
-            return None;
-        }
-        let (blob, offset) = (self.blob.clone(), self.offset);
-        self.offset += length;
-        Some(tokio::task::spawn_blocking(move || {
-            blob.read_piece(offset, length)
-        }))
+        let end = offset.saturating_add(length).min(self.size);
+        ahead::stream(self.clone(), offset.min(end), end)
     }
 }
