@@ -161,6 +161,24 @@ pub struct LimitArgs {
         hide_env = true
     )]
     pub max_connections: NonZeroUsize,
+    /// Refuse a blob of more than so many bytes.
+    #[arg(
+        long,
+        env = "AIRBUOY_MAX_BLOB_SIZE",
+        value_name = "SIZE",
+        default_value = "16GiB",
+        hide_env = true
+    )]
+    pub max_blob_size: String,
+    /// Refuse a request whose head has more than so many bytes.
+    #[arg(
+        long,
+        env = "AIRBUOY_MAX_HEAD_SIZE",
+        value_name = "SIZE",
+        default_value = "64KiB",
+        hide_env = true
+    )]
+    pub max_head_size: String,
     /// Close a connection that asks nothing for so many seconds.
     #[arg(
         long,

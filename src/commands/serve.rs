@@ -168,7 +168,6 @@ impl Serving {
             logins: logins.clone(),
             limits: settings.limits.clone(),
             on_request: log.as_ref().map(Log::on_request),
-            ..Options::default()
         };
         // From here on a hang-up ends nothing.
         let hangup = Hangup::listen();

@@ -21,7 +21,7 @@ use super::pull::no_repository;
 use super::route::{NoRoute, PathKind, Route};
 use super::socket::Peer;
 use super::tally::{Counted, Received, Tally};
-use super::uploads::Uploads;
+use super::uploads::{Owner, Uploads};
 use super::{delete, lists, publish, pull, push, session};
 use crate::content::Store;
 
@@ -135,6 +135,10 @@ async fn serve<S: Store>(
     };
     operation.admit()?;
     let user = operation.login(parts).await?;
+    let owner = match &user {
+        Some(user) => Owner::User(user.clone()),
+        None => Owner::Address(tally.client()),
+    };
     if let Some(line) = &mut tally.line {
         line.user = user;
     }
@@ -145,7 +149,7 @@ async fn serve<S: Store>(
     if let Some(outside) = route.repository().filter(|r| !shared.store.holds(r)) {
         return Err(no_repository(outside));
     }
-    answer(shared, route, parts, body).await
+    answer(shared, route, parts, body, &owner).await
 }
 
 async fn answer<S: Store>(
@@ -153,6 +157,7 @@ async fn answer<S: Store>(
     route: &Route<'_>,
     parts: &Parts,
     body: &mut BodyDataStream,
+    owner: &Owner,
 ) -> Result<Response, Refusal> {
     let store = &*shared.store;
     let query = &Query::parse(parts.uri.query());
@@ -188,7 +193,7 @@ async fn answer<S: Store>(
             _ => Err(unsupported(method, "GET, HEAD, PUT, DELETE")),
         },
         (Route::Uploads { repository }, "POST") => {
-            push::begin(shared, repository, parts, query, body).await
+            push::begin(shared, repository, parts, query, body, owner).await
         }
         (
             Route::Upload {

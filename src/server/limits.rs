@@ -20,6 +20,9 @@ pub struct Limits {
     /// clients that list every media type they accept, below 4 KiB. 100 lines are the
     /// most in any case.
     pub head_size: usize,
+    /// Bytes of a blob; more is answered with 413. 16 GiB: far above image layers, and one client
+    /// alone cannot send without end.
+    pub blob_size: u64,
     /// For a connection between two requests. 120 s: Go's clients close theirs after 90 s, and
     /// it must be the client that closes, or a request meets a closing connection.
     pub idle: Duration,
@@ -41,6 +44,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             head_size: 64 << 10,
+            blob_size: 16 << 30,
             idle: Duration::from_mins(2),
             manifest: Duration::from_mins(2),
             stall: Duration::from_mins(1),

@@ -15,11 +15,11 @@ use super::body::content_length;
 use super::dispatch::Shared;
 use super::page::Query;
 use super::receive::{receive, to_its_end};
-use super::uploads::{Loan, NotOpened, Session};
+use super::uploads::{Loan, NotOpened, Owner, Session};
 use crate::content::{Store, StoreError};
 use crate::oci::{Algorithm, Digest};
 
-/// How long a client that met [`NotOpened::TooMany`] is asked to wait, in seconds.
+/// How long a client that met too many open uploads is asked to wait, in seconds.
 const FULL: &str = "10";
 
 /// What chunks should have at least, in bytes. Smaller ones are taken too, but each is a round
@@ -36,6 +36,7 @@ pub(super) async fn begin<S: Store>(
     parts: &Parts,
     query: &Query,
     body: &mut BodyDataStream,
+    owner: &Owner,
 ) -> Result<Response, Refusal> {
     let mut algorithm = query.first("digest-algorithm").map(algorithm).transpose()?;
     if let Some(wanted) = query.first("mount") {
@@ -55,10 +56,12 @@ pub(super) async fn begin<S: Store>(
     }
     let algorithm = algorithm.unwrap_or(Algorithm::Sha256);
     let session = session(shared, repository, algorithm).await?;
-    let opened = shared.uploads.open(repository, session);
+    let opened = shared.uploads.open(owner, repository, session);
     let id = opened.map_err(|error| match error {
-        NotOpened::TooMany => Refusal::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error)
-            .with(RETRY_AFTER, FULL),
+        NotOpened::TooMany | NotOpened::TooManyOfOne => {
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            Refusal::new(status, "TOOMANYREQUESTS", error).with(RETRY_AFTER, FULL)
+        }
         NotOpened::Random(_) => StoreError::Io(error.to_string()).into(),
     })?;
     Ok(progress(StatusCode::ACCEPTED, repository, &id, 0))
@@ -132,8 +135,8 @@ mod tests {
     use bytes::Bytes;
     use futures_util::stream;
 
-    use super::super::Options;
     use super::super::testing::{Answer, Peer, refused};
+    use super::super::{Limits, Options};
     use super::*;
     use crate::oci::{Algorithm, Hasher};
 
@@ -254,7 +257,10 @@ mod tests {
     #[tokio::test]
     async fn a_blob_above_the_limit_is_refused_with_its_reason() {
         let peer = Peer::with(Options {
-            upload_limit: 1000,
+            limits: Limits {
+                blob_size: 1000,
+                ..Limits::default()
+            },
             ..Options::default()
         })
         .await;

@@ -61,7 +61,7 @@ async fn take<S: Store>(
     announced: Option<u64>,
     body: &mut BodyDataStream,
 ) -> Result<(), Refusal> {
-    let limit = shared.options.upload_limit;
+    let limit = shared.operation.limits.blob_size;
     let start = loan.received();
     let end = announced.map(|length| start.saturating_add(length));
     if end.is_some_and(|end| end > limit) {

@@ -1,6 +1,7 @@
 //! Bodies that are counted: what a request sends and at which pace, what its answer sends and when
 //! it ended.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -76,6 +77,11 @@ impl Tally {
             received_before: peer.received.load(Ordering::Relaxed),
             complete: false,
         }
+    }
+
+    /// The address that the request came from.
+    pub(super) fn client(&self) -> IpAddr {
+        self.peer.address.ip().to_canonical()
     }
 }
 

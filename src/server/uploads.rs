@@ -1,6 +1,7 @@
 //! Upload sessions: who holds their id may go on with them, one request at a time.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -14,8 +15,24 @@ use crate::oci::Algorithm;
 const IDLE: Duration = Duration::from_hours(1);
 /// How often idle sessions are looked for, as long as any is open.
 const SWEEP: Duration = Duration::from_mins(1);
-/// More than any client opens at once; a bound for one that never closes any.
+/// Bounds what clients take that open uploads and never close them: each holds up to a megabyte
+/// of memory and a file.
 const MOST: usize = 1024;
+/// The part of [`MOST`] that one owner can have: more than a node or a build machine sends at once,
+/// too little to keep the others out.
+const MOST_OF_ONE: usize = 256;
+/// A session that rested for this long gives way where there are too many: its client has most
+/// likely forgotten it, and one that has not begins that blob again.
+const RESTED: Duration = Duration::from_mins(1);
+
+/// Whose sessions are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    /// Who has logged in, from wherever.
+    User(String),
+    /// Where logins are not asked for.
+    Address(IpAddr),
+}
 
 /// The open sessions.
 pub(super) struct Uploads<U> {
@@ -29,6 +46,7 @@ struct State<U> {
 
 /// One blob on its way.
 struct Slot<U> {
+    owner: Owner,
     repository: String,
     /// Elsewhere while a request works with it.
     session: Option<Session<U>>,
@@ -52,8 +70,10 @@ struct Progress {
 /// Why no session was opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotOpened {
-    #[error("{MOST} uploads are open already; finish or cancel some")]
+    #[error("{MOST} uploads are open here and in use; try again when some have ended")]
     TooMany,
+    #[error("{MOST_OF_ONE} uploads of this client are open and in use; finish or cancel some")]
+    TooManyOfOne,
     #[error("the system gave no random numbers: {0}")]
     Random(getrandom::Error),
 }
@@ -78,9 +98,11 @@ impl<U: Send + 'static> Uploads<U> {
         })
     }
 
-    /// Opens a session and gives its id: 128 bits that cannot be guessed, as hex.
+    /// Opens a session and gives its id: 128 bits that cannot be guessed, as hex. Where there are
+    /// too many, the one that [rested](RESTED) longest is given up for it.
     pub(super) fn open(
         self: &Arc<Self>,
+        owner: &Owner,
         repository: &str,
         session: Session<U>,
     ) -> Result<String, NotOpened> {
@@ -88,10 +110,9 @@ impl<U: Send + 'static> Uploads<U> {
         getrandom::fill(&mut random).map_err(NotOpened::Random)?;
         let id = format!("{:032x}", u128::from_ne_bytes(random));
         let mut state = self.lock();
-        if state.open.len() >= MOST {
-            return Err(NotOpened::TooMany);
-        }
+        let forgotten = state.make_room(owner)?;
         let slot = Slot {
+            owner: owner.clone(),
             repository: repository.to_owned(),
             session: Some(session),
             progress: Arc::default(),
@@ -101,6 +122,11 @@ impl<U: Send + 'static> Uploads<U> {
         if !state.sweeping {
             state.sweeping = true;
             tokio::spawn(sweep(Arc::downgrade(self)));
+        }
+        // An upload may have files to remove: not under the lock.
+        drop(state);
+        if forgotten.is_some() {
+            tracing::info!("gave up the upload that rested longest, for there are too many");
         }
         Ok(id)
     }
@@ -161,6 +187,38 @@ impl<U: Send + 'static> Uploads<U> {
             tracing::info!(sessions = stale.len(), "gave up idle uploads");
         }
         left
+    }
+}
+
+impl<U> State<U> {
+    /// Takes out the session that gives way to one more of `owner`, when one must.
+    fn make_room(&mut self, owner: &Owner) -> Result<Option<Slot<U>>, NotOpened> {
+        let own = self.open.values().filter(|slot| slot.owner == *owner);
+        let (crowded, full) = if own.count() >= MOST_OF_ONE {
+            (Some(owner.clone()), NotOpened::TooManyOfOne)
+        } else if self.open.len() >= MOST {
+            (self.greediest(), NotOpened::TooMany)
+        } else {
+            return Ok(None);
+        };
+        let rested = self.open.iter().filter(|(_, slot)| {
+            crowded.as_ref() == Some(&slot.owner)
+                && slot.session.is_some()
+                && slot.used.elapsed() >= RESTED
+        });
+        let longest = rested.min_by_key(|(_, slot)| slot.used);
+        let id = longest.map(|(id, _)| id.clone()).ok_or(full)?;
+        Ok(self.open.remove(&id))
+    }
+
+    /// Who has the most sessions.
+    fn greediest(&self) -> Option<Owner> {
+        let mut counts: HashMap<&Owner, usize> = HashMap::new();
+        for slot in self.open.values() {
+            *counts.entry(&slot.owner).or_default() += 1;
+        }
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        most.map(|(owner, _)| owner.clone())
     }
 }
 
@@ -243,98 +301,5 @@ impl<U> Drop for Loan<U> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn session() -> Session<()> {
-        Session {
-            upload: (),
-            algorithm: Algorithm::Sha256,
-        }
-    }
-
-    fn lend(uploads: &Arc<Uploads<()>>, repository: &str, id: &str) -> Result<u64, NotLent> {
-        uploads.lend(repository, id).map(|loan| loan.received())
-    }
-
-    #[tokio::test]
-    async fn a_session_belongs_to_its_repository() {
-        let uploads = Uploads::new();
-        let id = uploads.open("a", session()).expect("room");
-        assert_eq!(id.len(), 32);
-        assert!(id.bytes().all(|b| b.is_ascii_hexdigit()));
-        assert_eq!(uploads.received("b", &id), None);
-        assert_eq!(lend(&uploads, "b", &id), Err(NotLent::Unknown));
-        assert!(!uploads.cancel("b", &id));
-        assert_eq!(uploads.received("a", &id), Some(0));
-        assert!(uploads.cancel("a", &id));
-        assert_eq!(uploads.received("a", &id), None);
-        assert_eq!(lend(&uploads, "a", &id), Err(NotLent::Unknown));
-    }
-
-    #[tokio::test]
-    async fn one_request_at_a_time_works_with_it() {
-        let uploads = Uploads::new();
-        let id = uploads.open("a", session()).expect("room");
-        let mut loan = uploads.lend("a", &id).expect("open");
-        loan.arrived(7);
-        assert_eq!(lend(&uploads, "a", &id), Err(NotLent::Busy));
-        assert_eq!(uploads.received("a", &id), Some(7));
-        drop(loan);
-        assert_eq!(lend(&uploads, "a", &id), Ok(7));
-    }
-
-    #[tokio::test]
-    async fn what_was_closed_or_cancelled_does_not_come_back() {
-        let uploads = Uploads::new();
-        let closed = uploads.open("a", session()).expect("room");
-        let mut loan = uploads.lend("a", &closed).expect("open");
-        assert!(loan.close().is_some());
-        assert!(loan.session().is_none() && loan.close().is_none());
-        drop(loan);
-        assert_eq!(uploads.received("a", &closed), None);
-
-        let cancelled = uploads.open("a", session()).expect("room");
-        let mut loan = uploads.lend("a", &cancelled).expect("open");
-        assert!(uploads.cancel("a", &cancelled));
-        assert!(loan.session().is_none() && loan.close().is_none());
-        drop(loan);
-        assert_eq!(uploads.received("a", &cancelled), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn idle_sessions_are_swept_and_busy_ones_are_not() {
-        let uploads = Uploads::new();
-        let mut ids = Vec::new();
-        for _ in 0..3 {
-            ids.push(uploads.open("a", session()).expect("room"));
-        }
-        let loan = uploads.lend("a", &ids[0]).expect("open");
-        tokio::time::sleep(SWEEP * 58).await;
-        assert_eq!(lend(&uploads, "a", &ids[1]), Ok(0));
-        tokio::time::sleep(4 * SWEEP).await;
-        let open = |id: &String| uploads.received("a", id).is_some();
-        assert_eq!(
-            ids.iter().map(open).collect::<Vec<_>>(),
-            [true, true, false]
-        );
-        drop(loan);
-        tokio::time::sleep(IDLE + 2 * SWEEP).await;
-        assert!(!ids.iter().any(open));
-        // The sweeper has ended; a new session starts another one.
-        let late = uploads.open("a", session()).expect("room");
-        tokio::time::sleep(IDLE + 2 * SWEEP).await;
-        assert!(!open(&late));
-    }
-
-    #[tokio::test]
-    async fn ids_differ_and_their_number_is_bounded() {
-        let uploads = Uploads::new();
-        let ids: std::collections::HashSet<String> = (0..MOST)
-            .map(|_| uploads.open("a", session()).expect("room"))
-            .collect();
-        assert_eq!(ids.len(), MOST);
-        let refused = uploads.open("a", session());
-        assert!(matches!(refused, Err(NotOpened::TooMany)));
-    }
-}
+#[path = "uploads_tests.rs"]
+mod tests;

@@ -1,15 +1,20 @@
 //! Settings of `airbuoy serve`.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::byte_size::byte_size;
 use super::out_dir::{growing_file, new_file, try_directory};
 use super::{Environment, SettingsError};
 use crate::cli::{LimitArgs, ProtectionArgs, ServeArgs};
 use crate::oci::is_repository;
 use crate::server::Limits;
+
+/// What the head of a request can be bounded by.
+const HEAD_SIZES: RangeInclusive<usize> = 8 << 10..=1 << 20;
 
 /// Resolved settings.
 #[derive(Debug, Clone)]
@@ -105,7 +110,7 @@ impl ServeSettings {
             prefix: prefix.clone(),
             tls: tls(protection, environment)?,
             htpasswd: protection.htpasswd.clone(),
-            limits: taken(limits),
+            limits: taken(limits)?,
             access_log,
         })
     }
@@ -171,21 +176,40 @@ fn tls(args: &ProtectionArgs, environment: &Environment) -> Result<ServeTls, Set
     })
 }
 
-fn taken(args: &LimitArgs) -> Limits {
+fn taken(args: &LimitArgs) -> Result<Limits, SettingsError> {
     let LimitArgs {
         max_connections,
+        max_blob_size,
+        max_head_size,
         idle_timeout,
         stall_timeout,
         grace,
-    } = *args;
-    let seconds = |number: u32| Duration::from_secs(number.into());
-    Limits {
+    } = args;
+    let seconds = |number: &u32| Duration::from_secs((*number).into());
+    Ok(Limits {
         connections: max_connections.get(),
+        blob_size: size("--max-blob-size", max_blob_size)?,
+        head_size: head_size(max_head_size)?,
         idle: seconds(idle_timeout),
         stall: seconds(stall_timeout),
         grace: seconds(grace),
         ..Limits::default()
-    }
+    })
+}
+
+fn size(flag: &'static str, text: &str) -> Result<u64, SettingsError> {
+    byte_size(text).map_err(|reason| SettingsError::value(flag, text, reason))
+}
+
+fn head_size(text: &str) -> Result<usize, SettingsError> {
+    let flag = "--max-head-size";
+    let wanted = usize::try_from(size(flag, text)?).ok();
+    let taken = wanted.filter(|size| HEAD_SIZES.contains(size));
+    taken.ok_or_else(|| {
+        let reason = "clients need 8KiB at times, and each connection may take as much memory; \
+                      choose from 8KiB to 1MiB";
+        SettingsError::value(flag, text, reason)
+    })
 }
 
 #[cfg(test)]
@@ -211,6 +235,22 @@ mod tests {
         assert_eq!(settings.tls, ServeTls::Off);
         // The defaults in the help are those of the server.
         assert_eq!(settings.limits, Limits::default());
+    }
+
+    #[test]
+    fn sizes_are_written_as_people_do_and_bounded() {
+        let flags = ["--max-blob-size", "40G", "--max-head-size", "8KiB"];
+        let limits = resolve(&flags).expect("settings").limits;
+        assert_eq!((limits.blob_size, limits.head_size), (40_000_000_000, 8192));
+        for (flag, bad) in [
+            ("--max-blob-size", "big"),
+            ("--max-blob-size", "0"),
+            ("--max-head-size", "4KiB"),
+            ("--max-head-size", "1G"),
+        ] {
+            let refused = resolve(&[flag, bad]).expect_err(bad);
+            assert!(refused.contains(flag) && refused.contains(bad), "{refused}");
+        }
     }
 
     #[test]

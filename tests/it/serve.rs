@@ -1,8 +1,10 @@
 //! `airbuoy serve`: nodes and other tools pull from a bundle, over TLS and with a login, and a
 //! signal changes or ends it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -218,6 +220,40 @@ fn a_delta_is_served_with_its_base() {
     let mirror =
         pull(&["image/2:v1"], &served.host(), &target.host()).replacen("pull", "mirror", 1);
     airbuoy.run(&mirror).exits(0);
+}
+
+/// Every path below `folder`.
+fn paths(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = folder.read_dir().expect("a folder");
+    let below = entries.flat_map(|entry| {
+        let path = entry.expect("an entry").path();
+        let below = if path.is_dir() {
+            paths(&path)
+        } else {
+            BTreeSet::new()
+        };
+        below.into_iter().chain([path])
+    });
+    below.collect()
+}
+
+#[test]
+fn a_layout_of_another_tool_is_not_touched_and_kept_from_writers() {
+    let source = Faulty::start(numbered(&[1]));
+    let airbuoy = Airbuoy::new();
+    airbuoy
+        .run(&pull(&["image/1:v1"], &source.host(), "set"))
+        .exits(0);
+    let set = airbuoy.home().join("set");
+    fs::remove_dir_all(set.join(".airbuoy")).expect("it was there");
+    let before = paths(&set);
+    let served = Served::start(&airbuoy, "set --listen 127.0.0.1:0");
+    let refused = airbuoy.run("serve set --writable --listen 127.0.0.1:0");
+    let said = refused.exits(4).stderr;
+    assert!(said.contains("or serves it"), "{said}");
+    airbuoy.run("verify set").exits(0);
+    assert_eq!(paths(&set), before);
+    assert_eq!(served.stop().0, Some(0));
 }
 
 #[test]

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -305,4 +307,44 @@ fn a_version_is_removed_and_the_others_stay_whole() {
         format!("pull set --kubernetes-version {VERSION} --conformance-only -o json{mirrors}");
     let report = airbuoy.run(&pull).exits(0).json();
     assert_eq!(report["blobs"]["transferred"], 0, "{report}");
+}
+
+/// Begins to send a blob that says to be `length` bytes long. The first line of the answer: the
+/// server asks for the bytes, or does not.
+fn announce(host: &str, length: u64) -> (TcpStream, String) {
+    let opened = Connection::new(host).send("POST", "/v2/a/blobs/uploads/", &[], 0, |_| Ok(()));
+    let location = opened.head.get("location").expect("an upload");
+    let mut stream = TcpStream::connect(host).expect("the server listens");
+    let head = format!(
+        "PATCH {location} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n\
+         expect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("it is sent");
+    let mut line = String::new();
+    let mut answer = BufReader::new(&stream);
+    answer.read_line(&mut line).expect("an answer");
+    (stream, line.trim_end().to_owned())
+}
+
+#[test]
+fn room_that_a_broken_upload_announced_is_others_again() {
+    let root = temp_dir();
+    let server = Writable::start(&root.path().join("set"), &["--max-blob-size", "1000T"]);
+    let mut df = Command::new("df");
+    df.args(["--output=avail", "-B1"]).arg(root.path());
+    let free = String::from_utf8(df.output().expect("df starts").stdout).expect("UTF-8");
+    let free = free.lines().last().expect("a line").trim().parse::<u64>();
+    let most = free.expect("a number") / 10 * 6;
+
+    let (first, asked) = announce(&server.host(), most);
+    assert_eq!(asked, "HTTP/1.1 100 Continue");
+    let (_, refused) = announce(&server.host(), most);
+    assert_eq!(refused, "HTTP/1.1 507 Insufficient Storage");
+    drop(first);
+    // The server notices in its own time.
+    let patience = Instant::now() + Duration::from_secs(20);
+    while announce(&server.host(), most).1 != "HTTP/1.1 100 Continue" {
+        assert!(Instant::now() < patience, "the room is still taken");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -57,12 +57,8 @@ impl Files {
     }
 
     /// What is ours alone.
-    pub(in crate::bundle) fn private(&self) -> Utf8PathBuf {
+    pub(super) fn private(&self) -> Utf8PathBuf {
         self.root.join(".airbuoy")
-    }
-
-    pub(in crate::bundle) fn lock(&self) -> Utf8PathBuf {
-        self.private().join("lock")
     }
 
     pub(super) fn links(&self) -> Utf8PathBuf {

@@ -16,7 +16,7 @@ use crate::bundle::disk::RealDisk;
 use crate::bundle::error::BundleError;
 use crate::bundle::index::{self, Entry, INDEX_LIMIT};
 use crate::bundle::links::refuse_links;
-use crate::bundle::lock::{Lock, NoLock};
+use crate::bundle::lock::Lock;
 use crate::bundle::record::{RECORD_LIMIT, Record};
 use crate::bundle::write::OCI_LAYOUT;
 
@@ -97,15 +97,7 @@ pub(super) fn now() -> Moment {
 /// Takes the directory's lock for one writer.
 pub(in crate::bundle) fn lock(files: &Files) -> Result<Lock, BundleError> {
     plain(files)?;
-    let private = files.private();
-    let made = files.disk().create_dir_all(&private);
-    made.map_err(|error| BundleError::io(&private, "make", error))?;
-    Lock::lasting(&files.lock()).map_err(|reason| match reason {
-        NoLock::Taken => BundleError::Locked {
-            bundle: files.root().to_owned(),
-        },
-        NoLock::Io(error) => BundleError::io(files.lock(), "lock", error),
-    })
+    Lock::folder(files.root()).map_err(|error| error.of(files.root()))
 }
 
 /// The entries of `index.json`; `None` when there is none.

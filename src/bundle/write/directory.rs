@@ -83,7 +83,7 @@ impl DirectoryWriter {
             disk.create_dir_all(&folder)
                 .map_err(|e| BundleError::io(&folder, "make the folder", e))?;
         }
-        let lock = super::writer::locked(path, Lock::lasting(&own.join("lock")))?;
+        let lock = Lock::folder(path).map_err(|error| error.of(path))?;
         let read = |name: &str, limit: u64| {
             let file = path.join(name);
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);

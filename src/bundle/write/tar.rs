@@ -64,7 +64,7 @@ impl TarWriter {
         let folder = folder_of(path);
         disk.create_dir_all(folder)
             .map_err(|e| BundleError::io(folder, "make the folder", e))?;
-        let lock = super::writer::locked(path, Lock::passing(&names::lock(path)))?;
+        let lock = Lock::passing(&names::lock(path)).map_err(|error| error.of(path))?;
         tar_commit::recover(&*disk, path)?;
         Ok(Self {
             disk,

@@ -12,7 +12,6 @@ use super::options::{Finished, WriteOptions};
 use super::tar::TarWriter;
 use crate::bundle::BundleError;
 use crate::bundle::disk::Disk;
-use crate::bundle::lock::{Lock, NoLock};
 use crate::bundle::volumes::{compressed_stem, tar_path};
 use crate::content::{Begun, BlobStream, Code, Failure, Plan, Retry, Target};
 use crate::oci::{Descriptor, Digest, RawManifest, Reference, Repository};
@@ -214,16 +213,6 @@ fn wrapped<U>(begun: Begun<U>, way: impl FnOnce(U) -> Way) -> Begun<Upload> {
         Begun::Upload(upload) => Begun::Upload(Upload(way(upload))),
         Begun::Partial(upload, held) => Begun::Partial(Upload(way(upload)), held),
     }
-}
-
-/// The lock, or whose it is.
-pub(super) fn locked(bundle: &Utf8Path, taken: Result<Lock, NoLock>) -> Result<Lock, BundleError> {
-    taken.map_err(|error| match error {
-        NoLock::Taken => BundleError::Locked {
-            bundle: bundle.to_owned(),
-        },
-        NoLock::Io(source) => BundleError::io(bundle, "lock", source),
-    })
 }
 
 /// Two uploads of one blob would write into each other.
