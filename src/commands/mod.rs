@@ -26,6 +26,8 @@ mod live_lists;
 mod man;
 mod mirror;
 mod notices;
+#[cfg(unix)]
+mod open_files;
 mod pull;
 mod pull_existing;
 mod push;

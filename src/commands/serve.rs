@@ -37,6 +37,8 @@ pub(super) fn run(
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
     let settings = ServeSettings::resolve(args, environment)?;
+    #[cfg(unix)]
+    super::open_files::allow_many();
     if settings.writable {
         return writable(settings, printer);
     }

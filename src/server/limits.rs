@@ -8,8 +8,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at once; further clients wait in the queue of the system until one is closed,
     /// `/healthz` among them.
-    /// 500: a connection needs its socket and at most one open file, and 1,024 is the usual soft
-    /// limit of a process on open files.
+    /// 500: a connection needs its socket and at most one open file, and 1,024 is the usual limit
+    /// of a process on open files where it cannot be raised.
     pub connections: usize,
     /// For the TLS handshake. 10 s: two round trips, also on a bad line.
     pub handshake: Duration,

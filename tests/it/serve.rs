@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::bundle_pull::{numbered, pull};
 use crate::support::airbuoy::Airbuoy;
 use crate::support::faulty::Faulty;
+use crate::support::http::Connection;
 use crate::support::images::{HOST, VERSION};
 use crate::support::peers::Peers;
 use crate::support::registry::{PASSWORD, USER};
@@ -29,7 +30,10 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(airbuoy: &Airbuoy, words: &str) -> Self {
-        let mut command = airbuoy.command(&format!("serve {words}"));
+        Self::of(airbuoy.command(&format!("serve {words}")))
+    }
+
+    fn of(mut command: Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let said = Arc::new(Mutex::new(String::new()));
@@ -254,6 +258,29 @@ fn a_layout_of_another_tool_is_not_touched_and_kept_from_writers() {
     airbuoy.run("verify set").exits(0);
     assert_eq!(paths(&set), before);
     assert_eq!(served.stop().0, Some(0));
+}
+
+#[test]
+fn a_low_limit_on_open_files_is_raised() {
+    let source = Faulty::start(numbered(&[1]));
+    let airbuoy = bundles(&source);
+    let serve = airbuoy.command("serve set --listen 127.0.0.1:0");
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -S -n 60 && exec \"$0\" \"$@\""]);
+    limited.arg(serve.get_program()).args(serve.get_args());
+    limited.current_dir(serve.get_current_dir().expect("its home"));
+    let set = serve
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    limited.env_clear().envs(set);
+    let served = Served::of(limited);
+    let mut open: Vec<_> = (0..100).map(|_| Connection::new(&served.host())).collect();
+    for connection in &mut open {
+        assert_eq!(
+            connection.send("GET", "/v2/", &[], 0, |_| Ok(())).status,
+            200
+        );
+    }
 }
 
 #[test]
