@@ -53,29 +53,6 @@ impl Stop {
         Self {}
     }
 
-    /// Does work that can be given up at any moment; `None` when it was.
-    pub(super) async fn unless_asked<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            done = work => Some(done),
-            () = self.signal() => None,
-        }
-    }
-
-    /// Does work that ends by itself soon after the token is cancelled. The first signal says
-    /// `words` and cancels it; the second ends the process with 130.
-    pub(super) async fn while_working<T>(
-        &mut self,
-        observer: &dyn Observer,
-        words: &str,
-        work: impl AsyncFnOnce(&CancellationToken) -> T,
-    ) -> T {
-        let token = CancellationToken::new();
-        tokio::select! {
-            done = work(&token) => done,
-            never = self.hear(&token, observer, words) => match never {},
-        }
-    }
-
     async fn hear(
         &mut self,
         token: &CancellationToken,
@@ -102,6 +79,33 @@ impl Stop {
         #[cfg(not(unix))]
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The verbs of several steps are those of a cluster.
+#[cfg(feature = "cluster")]
+impl Stop {
+    /// Does work that can be given up at any moment; `None` when it was.
+    pub(super) async fn unless_asked<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.signal() => None,
+        }
+    }
+
+    /// Does work that ends by itself soon after the token is cancelled. The first signal says
+    /// `words` and cancels it; the second ends the process with 130.
+    pub(super) async fn while_working<T>(
+        &mut self,
+        observer: &dyn Observer,
+        words: &str,
+        work: impl AsyncFnOnce(&CancellationToken) -> T,
+    ) -> T {
+        let token = CancellationToken::new();
+        tokio::select! {
+            done = work(&token) => done,
+            never = self.hear(&token, observer, words) => match never {},
         }
     }
 }
