@@ -27,7 +27,8 @@ pub struct ServeArgs {
 
     /// Take pushes and deletes too; BUNDLE is a directory, made when there is none.
     ///
-    /// What is answered is on the disk. Blobs that no image needs are removed after a day.
+    /// What is answered is on the disk. Blobs that no image needs are removed after a day; an image
+    /// whose tag has moved on stays until it is deleted by its digest, which bundle ls shows.
     #[arg(
         long,
         env = "AIRBUOY_WRITABLE",

@@ -20,7 +20,8 @@ pub(super) fn run_with(cli: Cli, environment: &Environment) -> ExitStatus {
     let Cli { command, messages } = cli;
     let messages = Messages::resolve(&messages, environment);
     let printer = Printer::new(&messages);
-    start_logging(messages.verbose, printer.style());
+    let service = matches!(command, Command::Serve(_));
+    start_logging(messages.verbose, service, printer.style());
     dispatch(command, environment, &printer).unwrap_or_else(|error| {
         printer.error(&error);
         ExitStatus::of_error(&error)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::StoreError;
-use crate::oci::{Digest, ManifestError, RawManifest, Referrer, TagOrDigest};
+use crate::oci::{Descriptor, Digest, ManifestError, RawManifest, Referrer, TagOrDigest};
 
 /// Tags, manifests, and which blobs are visible here.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Held {
     /// What has to be in the repository with it. The bytes of foreign layers are expected
     /// elsewhere.
     blobs: Vec<Digest>,
-    children: Vec<Digest>,
+    children: Vec<Descriptor>,
 }
 
 impl Held {
@@ -34,7 +34,7 @@ impl Held {
             manifest,
             referrer,
             blobs: blobs.map(|blob| blob.digest).collect(),
-            children: named.manifests.into_iter().map(|m| m.digest).collect(),
+            children: named.manifests,
         })
     }
 }
@@ -56,13 +56,17 @@ impl Contents {
             .collect()
     }
 
-    /// The first thing that a manifest needs and that is not here.
-    pub(super) fn first_missing<'a>(&self, held: &'a Held) -> Option<&'a Digest> {
-        let blobs = held.blobs.iter().filter(|d| !self.blobs.contains(*d));
-        let is_child = |d: &&Digest| self.manifests.contains_key(*d);
-        blobs
-            .chain(held.children.iter().filter(|d| !is_child(d)))
-            .next()
+    /// Refuses a manifest that needs what is not here, or takes it for something else.
+    pub(super) fn check(&self, held: &Held) -> Result<(), StoreError> {
+        if let Some(missing) = held.blobs.iter().find(|blob| !self.blobs.contains(*blob)) {
+            return Err(StoreError::Missing(missing.clone()));
+        }
+        for child in &held.children {
+            let here = self.manifests.get(&child.digest);
+            let here = here.ok_or_else(|| StoreError::Missing(child.digest.clone()))?;
+            RawManifest::check_child(child, here.manifest.media_type())?;
+        }
+        Ok(())
     }
 
     pub(super) fn put(&mut self, held: Held, tags: &[Arc<str>]) {
@@ -78,7 +82,8 @@ impl Contents {
         match reference {
             TagOrDigest::Tag(tag) => Ok(self.tags.remove(&**tag).is_some()),
             TagOrDigest::Digest(digest) => {
-                self.refuse_needed(digest, |held| &held.children)?;
+                let named = |held: &Held| held.children.iter().any(|child| child.digest == *digest);
+                self.refuse_needed(digest, named)?;
                 self.tags.retain(|_, tagged| tagged != digest);
                 Ok(self.manifests.remove(digest).is_some())
             }
@@ -87,17 +92,17 @@ impl Contents {
 
     /// Hides a blob; false when it was not here.
     pub(super) fn delete_blob(&mut self, digest: &Digest) -> Result<bool, StoreError> {
-        self.refuse_needed(digest, |held| &held.blobs)?;
+        self.refuse_needed(digest, |held| held.blobs.contains(digest))?;
         Ok(self.blobs.remove(digest))
     }
 
     fn refuse_needed(
         &self,
         digest: &Digest,
-        needs: impl Fn(&Held) -> &[Digest],
+        needs: impl Fn(&Held) -> bool,
     ) -> Result<(), StoreError> {
         let mut manifests = self.manifests.iter();
-        match manifests.find(|(_, held)| needs(held).contains(digest)) {
+        match manifests.find(|(_, held)| needs(held)) {
             Some((by, _)) => Err(StoreError::Needed {
                 digest: digest.clone(),
                 by: by.clone(),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 
 use super::{BlobReader, Store, StoreError};
-use crate::oci::{Algorithm, Digest, Hasher, RawManifest, TagOrDigest, media_type};
+use crate::oci::{Algorithm, Digest, Hasher, ManifestError, RawManifest, TagOrDigest, media_type};
 
 /// Goes through every promise; `empty` makes a new store without content.
 pub(crate) async fn holds<S: Store>(empty: impl AsyncFn() -> S) {
@@ -135,6 +135,12 @@ async fn a_manifest_waits_for_everything_it_names(store: &impl Store) {
     let index = index(&whole);
     let refused = put(store, "elsewhere", &index, &["i"]).await;
     assert!(matches!(refused, Err(StoreError::Missing(d)) if d == *whole.digest()));
+    let wrong = index_as(&whole, media_type::DOCKER_MANIFEST);
+    let refused = put(store, "a", &wrong, &["i"]).await;
+    assert!(matches!(
+        refused,
+        Err(StoreError::Manifest(ManifestError::ChildType { child, .. })) if child == *whole.digest()
+    ));
     put(store, "a", &index, &["i"]).await.expect("complete");
     for (reference, manifest) in [(tag("t"), &whole), (index.digest().into(), &index)] {
         let found = store.manifest("a", &reference).await.expect("readable");
@@ -356,10 +362,15 @@ fn image(config: &Digest, layer: &Digest, more: &str) -> RawManifest {
 }
 
 fn index(child: &RawManifest) -> RawManifest {
+    index_as(child, child.media_type())
+}
+
+/// An index that says its child is of this type.
+fn index_as(child: &RawManifest, child_type: &str) -> RawManifest {
     let text = format!(
         r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{{"mediaType":"{}","digest":"{}","size":{}}}]}}"#,
         media_type::OCI_INDEX,
-        media_type::OCI_MANIFEST,
+        child_type,
         child.digest(),
         child.bytes().len(),
     );

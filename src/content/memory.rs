@@ -76,9 +76,7 @@ impl MemoryStore {
         let mut state = self.write();
         let nothing = Contents::default();
         let contents = state.repositories.get(repository).unwrap_or(&nothing);
-        if let Some(missing) = contents.first_missing(&held) {
-            return Err(StoreError::Missing(missing.clone()));
-        }
+        contents.check(&held)?;
         let contents = state.repositories.entry(repository.to_owned()).or_default();
         contents.put(held, tags);
         Ok(())

@@ -45,6 +45,17 @@ pub enum ManifestError {
         /// The type of the header or descriptor.
         outer: String,
     },
+    /// The type of a child contradicts the one that its index gives it
+    /// (image-spec, manifest.md: the two "MUST match").
+    #[error("it names {child} as `{named}`, and that is `{own}`")]
+    ChildType {
+        /// The manifest that is named.
+        child: Digest,
+        /// The type in the index.
+        named: String,
+        /// The type of the manifest.
+        own: String,
+    },
     /// Not JSON of the expected form.
     #[error("it cannot be read: {0}")]
     Json(String),
@@ -132,6 +143,20 @@ impl RawManifest {
     /// Whether it names other manifests.
     pub fn is_index(&self) -> bool {
         media_type::is_index(&self.media_type)
+    }
+
+    /// Refuses `child`, a descriptor in an index, when the manifest that it names is known to be of
+    /// another type. A vague type contradicts nothing.
+    pub fn check_child(child: &Descriptor, own: &str) -> Result<(), ManifestError> {
+        let named = &*child.media_type;
+        if is_vague(named) || named == own {
+            return Ok(());
+        }
+        Err(ManifestError::ChildType {
+            child: child.digest.clone(),
+            named: named.to_owned(),
+            own: own.to_owned(),
+        })
     }
 
     /// A descriptor of the manifest itself.

@@ -1,9 +1,10 @@
 //! The grammar of names (OCI distribution-spec, "Pulling manifests"; hosts as Docker writes them).
 
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*`
-/// (distribution-spec, "Pulling manifests").
+/// (distribution-spec, "Pulling manifests"), and at most 255 bytes: what Docker and Distribution
+/// take, and the length that the specification warns of.
 pub fn is_repository(name: &str) -> bool {
-    name.split('/').all(is_component)
+    name.len() <= 255 && name.split('/').all(is_component)
 }
 
 fn is_component(component: &str) -> bool {
@@ -81,6 +82,7 @@ mod tests {
         ] {
             assert_eq!(is_host(host), good, "{host}");
         }
+        assert!(is_repository(&"x".repeat(255)) && !is_repository(&"x".repeat(256)));
         assert!(is_tag(&"x".repeat(128)) && is_tag("_a.b-c"));
         assert!(!is_tag(&"x".repeat(129)) && !is_tag("") && !is_tag(".a") && !is_tag("a:b"));
     }

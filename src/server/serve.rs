@@ -77,6 +77,8 @@ impl<S: Store> Server<S> {
             };
             connection::serve(stream, address, Arc::clone(&shared), stop, late)
         };
+        // Each open upload may hold a file, and all are in use.
+        let relieve = || shared.uploads.give_up_rested();
         let most = operation.limits.connections.max(1);
         let mut open = JoinSet::new();
         while !cancel.is_cancelled() {
@@ -84,7 +86,7 @@ impl<S: Store> Server<S> {
             tokio::select! {
                 () = cancel.cancelled() => {}
                 Some(_) = open.join_next() => {}
-                accepted = accept(&listener), if open.len() < most => {
+                accepted = accept(&listener, relieve), if open.len() < most => {
                     open.spawn(serve(accepted, false));
                 }
             }
@@ -98,7 +100,7 @@ impl<S: Store> Server<S> {
                 () = sleep_until(end) => break,
                 Some(_) = open.join_next() => {}
                 Some(_) = late.join_next() => {}
-                accepted = accept(&listener), if late.len() < LATE => {
+                accepted = accept(&listener, relieve), if late.len() < LATE => {
                     late.spawn(serve(accepted, true));
                 }
             }
@@ -120,8 +122,9 @@ impl<S: Store> Server<S> {
     }
 }
 
-/// The next client.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// The next client. `relieve` is called when the system refused, for as long as it does.
+async fn accept(listener: &TcpListener, relieve: impl Fn()) -> (TcpStream, SocketAddr) {
+    let mut told = false;
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
@@ -134,7 +137,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                         | io::ErrorKind::ConnectionRefused
                 ) => {}
             Err(error) => {
-                tracing::error!(%error, "cannot accept connections");
+                if !std::mem::replace(&mut told, true) {
+                    tracing::error!(%error, "cannot accept connections");
+                }
+                relieve();
                 sleep(BREATH).await;
             }
         }

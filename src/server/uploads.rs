@@ -174,19 +174,29 @@ impl<U: Send + 'static> Uploads<U> {
 
     /// Removes what nobody used for [`IDLE`]; false when nothing is left.
     fn sweep(&self) -> bool {
+        self.give_up(IDLE);
+        let mut state = self.lock();
+        state.sweeping = !state.open.is_empty();
+        state.sweeping
+    }
+
+    /// Gives up every session that [rested](RESTED): the server needs what they hold.
+    pub(super) fn give_up_rested(&self) {
+        self.give_up(RESTED);
+    }
+
+    fn give_up(&self, unused_for: Duration) {
         let mut state = self.lock();
         let stale: Vec<Slot<U>> = state
             .open
-            .extract_if(|_, slot| slot.session.is_some() && slot.used.elapsed() >= IDLE)
+            .extract_if(|_, slot| slot.session.is_some() && slot.used.elapsed() >= unused_for)
             .map(|(_, slot)| slot)
             .collect();
-        state.sweeping = !state.open.is_empty();
-        let left = state.sweeping;
+        // Uploads may have files to remove: not under the lock.
         drop(state);
         if !stale.is_empty() {
             tracing::info!(sessions = stale.len(), "gave up idle uploads");
         }
-        left
     }
 }
 

@@ -158,3 +158,17 @@ async fn a_full_registry_takes_from_who_has_most() {
     let left = greedy.iter().filter(|id| is_open(&uploads, id)).count();
     assert_eq!(left, MOST_OF_ONE - 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_in_need_takes_back_what_rests() {
+    let uploads = Uploads::new();
+    let ids = fill(&uploads, &owner(1), 3);
+    let busy = uploads.lend("a", &ids[0]).expect("open");
+    tokio::time::sleep(RESTED / 2).await;
+    lend(&uploads, "a", &ids[1]).expect("open");
+    tokio::time::sleep(RESTED / 2).await;
+    uploads.give_up_rested();
+    let open = ids.iter().map(|id| is_open(&uploads, id));
+    assert_eq!(open.collect::<Vec<_>>(), [true, true, false]);
+    drop(busy);
+}

@@ -17,10 +17,10 @@ use super::change::{Change, Effect};
 use super::files::{Files, Temporary};
 use super::links::Links;
 use super::state::State;
-use crate::bundle::index;
+use crate::bundle::index::{self, INDEX_LIMIT};
 use crate::bundle::lock::Lock;
 use crate::content::StoreError;
-use crate::oci::Algorithm;
+use crate::oci::{Algorithm, Digest};
 
 /// What readers see: durable, all of it.
 pub(super) type Visible = Arc<RwLock<State>>;
@@ -141,13 +141,22 @@ impl Worker {
             return Ok(false);
         }
         if let (Some(file), Some(digest)) = (file, change.content())
-            && !self.next.is_settled(digest)
+            && !self.is_there(digest)?
         {
             self.files.place(file, digest).map_err(store_error)?;
             batch.folders.insert(digest.algorithm());
         }
         batch.add(self.next.apply(change));
         Ok(true)
+    }
+
+    /// Whether the file needs no writing: it was verified, and nobody has cut or removed it since.
+    fn is_there(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let Some(size) = self.next.settled(digest) else {
+            return Ok(false);
+        };
+        let found = self.files.disk().size(&self.files.blob(digest));
+        Ok(found.map_err(store_error)? == Some(size))
     }
 
     fn persist(&mut self, batch: &Batch) -> io::Result<()> {
@@ -163,6 +172,11 @@ impl Worker {
         }
         if effect.index || self.stale {
             let bytes = index::to_bytes(&self.next.entries());
+            // What nobody reads must not be written.
+            if bytes.len() as u64 > INDEX_LIMIT {
+                let reason = format!("index.json would be longer than {INDEX_LIMIT} bytes");
+                return Err(io::Error::new(io::ErrorKind::QuotaExceeded, reason));
+            }
             self.files.replace(&self.files.index(), &bytes)?;
         }
         Ok(())

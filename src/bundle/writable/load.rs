@@ -15,7 +15,7 @@ use super::state::State;
 use crate::bundle::disk::{DiskFile, read_full};
 use crate::bundle::error::BundleError;
 use crate::bundle::index::Entry;
-use crate::oci::{Descriptor, Digest, Hasher, RawManifest};
+use crate::oci::{Descriptor, Digest, Hasher, ManifestError, RawManifest};
 
 /// Larger manifests are taken by no registry.
 pub(super) const MANIFEST_LIMIT: usize = 4 << 20;
@@ -148,8 +148,16 @@ impl Loader<'_> {
             let reason = format!("is damaged: {path} does not hash to its name");
             return Err(Trouble::Unusable(reason));
         }
-        let announced = Some(&*descriptor.media_type);
-        let manifest = RawManifest::with_digest(bytes, announced, Some(digest.clone()));
+        let typed =
+            |announced| RawManifest::with_digest(bytes.clone(), announced, Some(digest.clone()));
+        let manifest = match typed(Some(&*descriptor.media_type)) {
+            // Other tools let this pass. What it needs is known all the same.
+            Err(error @ ManifestError::TypeConflict { .. }) => {
+                tracing::warn!(%digest, "a manifest is taken for what it is: {error}");
+                typed(None)
+            }
+            manifest => manifest,
+        };
         let held = manifest.and_then(|manifest| Held::new(&manifest));
         held.map(Arc::new)
             .map_err(|error| Trouble::Unusable(format!("cannot be used: {error}")))

@@ -104,8 +104,18 @@ pub(in crate::bundle) fn lock(files: &Files) -> Result<Lock, BundleError> {
 pub(in crate::bundle) fn read_index(files: &Files) -> Result<Option<Vec<Entry>>, BundleError> {
     let path = files.index();
     let limit = usize::try_from(INDEX_LIMIT).unwrap_or(usize::MAX);
-    let bytes = files.read(&path, limit);
-    let bytes = bytes.map_err(|error| BundleError::io(&path, "read", error))?;
+    let bytes = files
+        .read(&path, limit)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => BundleError::Structure {
+                bundle: files.root().to_owned(),
+                reason: format!(
+                    "its index.json has more than the {INDEX_LIMIT} bytes that are read"
+                ),
+                hint: None,
+            },
+            _ => BundleError::io(&path, "read", error),
+        })?;
     let stem = files.root().file_name().unwrap_or("bundle");
     let parse = |bytes: bytes::Bytes| index::parse(&bytes, files.root().as_str(), stem);
     bytes.map(parse).transpose()

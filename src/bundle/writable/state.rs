@@ -10,7 +10,7 @@ use super::links::Line;
 use super::repository::{Moment, Repository, Tagged, give_back};
 use crate::bundle::index::Entry;
 use crate::content::StoreError;
-use crate::oci::{Digest, TagOrDigest};
+use crate::oci::{Digest, RawManifest, TagOrDigest};
 
 /// A link that is pushed again counts as new only when it is older than so many seconds: it saves
 /// the write.
@@ -29,9 +29,10 @@ pub(in crate::bundle) struct State {
 }
 
 impl State {
-    /// Whether the file is there and somebody needs it: then its bytes were verified.
-    pub(super) fn is_settled(&self, digest: &Digest) -> bool {
-        self.present.contains_key(digest) && self.uses.contains_key(digest)
+    /// The size of a file that is there and that somebody needs: then its bytes were verified.
+    pub(super) fn settled(&self, digest: &Digest) -> Option<u64> {
+        let size = self.present.get(digest).copied();
+        size.filter(|_| self.uses.contains_key(digest))
     }
 
     /// The size of a blob that the repository shows.
@@ -100,10 +101,15 @@ impl State {
                 let mut missing = blobs.filter(|blob| self.blob(name, blob).is_none());
                 let children = held.children.iter().map(|child| &child.digest);
                 let mut orphaned = children.filter(|child| !held_here(child));
-                match missing.next().or_else(|| orphaned.next()) {
-                    Some(missing) => Err(StoreError::Missing(missing.clone())),
-                    None => Ok(true),
+                if let Some(missing) = missing.next().or_else(|| orphaned.next()) {
+                    return Err(StoreError::Missing(missing.clone()));
                 }
+                for child in &held.children {
+                    let here = repository(name).and_then(|here| here.manifests.get(&child.digest));
+                    let own = here.map(|here| &*here.descriptor.media_type);
+                    own.map_or(Ok(()), |own| RawManifest::check_child(child, own))?;
+                }
+                Ok(true)
             }
             Change::Untag {
                 repository: name,

@@ -12,9 +12,10 @@ use tempfile::TempDir;
 use super::open::read_index;
 use super::testing::{Act, MemoryDisk, World, image, litter};
 use super::{DirectoryStore, StoreOptions};
+use crate::bundle::index::Entry;
 use crate::bundle::{BundleError, index};
 use crate::content::{BlobReader, Store, StoreError};
-use crate::oci::{Algorithm, Digest, Hasher};
+use crate::oci::{Algorithm, Digest, Hasher, RawManifest, media_type};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -226,6 +227,81 @@ async fn damage_counts_as_missing_and_can_be_pushed_again() {
     let hint = refused.hint().expect("a way out");
     assert!(refused.to_string().contains("a:t is damaged"), "{refused}");
     assert!(hint.contains("--repair"), "{hint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_removed_or_cut_behind_its_back_is_written_again() {
+    let disk = MemoryDisk::new();
+    let world = one_image(&disk).await;
+    let store = disk.open(DAY);
+    let files = disk.files();
+    let (blob, bytes) = &world.blobs[0];
+    let path = files.blob(blob);
+    for damage in ["removed", "cut"] {
+        match damage {
+            "cut" => disk.tamper(&path, |bytes| bytes.truncate(1)),
+            _ => files.disk().remove(&path).expect("there"),
+        }
+        world.act(&store, &Act::Push(0, 0)).await.expect("taken");
+        let found = read(&store, blob, 0, bytes.len() as u64).await;
+        assert_eq!(&found[..], &bytes[..], "{damage}");
+    }
+    let manifest = files.blob(world.manifests[0].digest());
+    files.disk().remove(&manifest).expect("there");
+    let put = Act::Put(0, 0, vec![]);
+    world.act(&store, &put).await.expect("taken");
+    assert!(files.disk().size(&manifest).expect("a disk").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_is_named_as_another_type_is_what_it_says_itself() {
+    let disk = MemoryDisk::new();
+    let files = disk.files();
+    drop(disk.open(DAY));
+    let child = br#"{"schemaVersion":2,"mediaType":"TYPE","manifests":[]}"#;
+    let child = String::from_utf8_lossy(child).replace("TYPE", media_type::DOCKER_LIST);
+    let child = RawManifest::new(child.into(), None).expect("an index");
+    let parent = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{0}","manifests":[{{"mediaType":"{0}","digest":"{1}","size":{2}}}]}}"#,
+        media_type::OCI_INDEX,
+        child.digest(),
+        child.bytes().len()
+    );
+    let parent = RawManifest::new(parent.into(), None).expect("an index");
+    let entry = Entry {
+        descriptor: parent.descriptor(),
+        source: None,
+        repository: "a".to_owned(),
+        tag: Some("t".to_owned()),
+    };
+    for manifest in [&child, &parent] {
+        let path = files.blob(manifest.digest());
+        files.replace(&path, manifest.bytes()).expect("written");
+    }
+    let index = index::to_bytes(&[entry]);
+    files.replace(&files.index(), &index).expect("written");
+    let store = disk.open(DAY);
+    let found = store.manifest("a", &child.digest().into()).await;
+    assert_eq!(found.expect("readable"), Some(child));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_nobody_would_read_is_not_written() {
+    let disk = MemoryDisk::new();
+    let world = one_image(&disk).await;
+    let store = disk.open(DAY);
+    let before = store.entries();
+    let tags: Vec<Arc<str>> = (0..200_000)
+        .map(|tag| format!("{tag:0128}").into())
+        .collect();
+    let refused = store.put_manifest("a", world.manifests[0].clone(), &tags);
+    assert!(matches!(refused.await, Err(StoreError::NoSpace)));
+    assert_eq!(store.entries(), before);
+    let put = Act::Put(0, 0, vec![1]);
+    world.act(&store, &put).await.expect("room for one");
+    let after = store.entries();
+    drop(store);
+    assert_eq!(disk.open(DAY).entries(), after);
 }
 
 #[tokio::test(flavor = "multi_thread")]
