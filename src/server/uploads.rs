@@ -15,8 +15,9 @@ use crate::oci::Algorithm;
 const IDLE: Duration = Duration::from_hours(1);
 /// How often idle sessions are looked for, as long as any is open.
 const SWEEP: Duration = Duration::from_mins(1);
-/// Bounds what clients take that open uploads and never close them: each holds up to a megabyte
-/// of memory and a file.
+/// Bounds what clients take that open uploads and never close them: in a bundle directory each holds
+/// a file, and in memory what waits to be written: less than a megabyte, and less than 8 MiB where
+/// the chunks are made to waste the buffers that they came in.
 const MOST: usize = 1024;
 /// The part of [`MOST`] that one owner can have: more than a node or a build machine sends at once,
 /// too little to keep the others out.

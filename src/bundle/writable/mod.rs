@@ -7,6 +7,7 @@
 mod change;
 mod committer;
 mod files;
+mod gathered;
 mod held;
 mod known;
 mod links;

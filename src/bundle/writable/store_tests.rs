@@ -536,3 +536,158 @@ async fn who_tries_again_takes_no_room_twice() {
     let expect = store.expect(&mut other, 30 << 20);
     expect.await.expect("the room that was given back");
 }
+
+/// What the store leaves free.
+const RESERVE: u64 = 16 << 20;
+
+/// Appends chunks of `size` until one is refused or `most` bytes are taken; gives how many were.
+async fn stream(
+    store: &DirectoryStore,
+    upload: &mut <DirectoryStore as Store>::Upload,
+    size: usize,
+    most: usize,
+) -> (usize, Result<(), StoreError>) {
+    let chunk = Bytes::from(content(size));
+    let mut taken = 0;
+    while taken < most {
+        if let Err(error) = store.append(upload, chunk.clone()).await {
+            return (taken, Err(error));
+        }
+        taken += size;
+    }
+    (taken, Ok(()))
+}
+
+/// Waits until no file of an upload is left.
+async fn no_uploads(disk: &MemoryDisk) {
+    for _ in 0..1000 {
+        if disk.names().iter().all(|name| !name.contains("/uploads/")) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{:?}", disk.names());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn streams_that_nobody_announced_never_take_the_reserve() {
+    let disk = MemoryDisk::new();
+    let store = Arc::new(disk.open(DAY));
+    let room: usize = 6 << 20;
+    disk.set_capacity(RESERVE + room as u64);
+    for (streams, size) in [(1, 7000), (2, 100_000), (5, 1 << 20)] {
+        let sending = (0..streams).map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let mut upload = store.begin("a", Algorithm::Sha256).await.expect("open");
+                let (taken, end) = stream(&store, &mut upload, size, 64 << 20).await;
+                // Also what was announced for the rest of a broken body is not asked for.
+                let again = store.expect(&mut upload, 0).await;
+                (upload, taken, end, again)
+            })
+        });
+        let mut taken = 0;
+        let mut uploads = Vec::new();
+        for sent in sending.collect::<Vec<_>>() {
+            let (upload, bytes, end, again) = sent.await.expect("no panic");
+            assert!(matches!(end, Err(StoreError::NoSpace)), "{end:?}");
+            assert!(matches!(again, Err(StoreError::NoSpace)), "{again:?}");
+            taken = taken.max(bytes);
+            uploads.push(upload);
+        }
+        let least = disk.least().expect("written");
+        assert!(least >= RESERVE, "{streams} streams left {least}");
+        // One alone gets what there is, and is told while it still sends.
+        assert!(taken <= room + (3 << 20), "{taken}");
+        assert!(streams > 1 || taken > room - (1 << 20), "{taken}");
+        drop(uploads);
+        no_uploads(&disk).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_streams_do_not_use_is_given_back() {
+    let disk = MemoryDisk::new();
+    let store = disk.open(DAY);
+    disk.set_capacity(RESERVE + (8 << 20));
+    let mut first = store.begin("a", Algorithm::Sha256).await.expect("open");
+    let (_, sent) = stream(&store, &mut first, 512 << 10, 5 << 20).await;
+    sent.expect("room");
+    // An end of its body comes to the same as a break: what is written is all that it holds.
+    store.expect(&mut first, 0).await.expect("nothing");
+    let mut second = store.begin("a", Algorithm::Sha256).await.expect("open");
+    let used = disk.files();
+    let free = used.disk().available(used.root()).expect("a capacity") - RESERVE;
+    assert!((2 << 20..=3 << 20).contains(&free), "{free}");
+    store.expect(&mut second, free).await.expect("all the rest");
+    let (_, sent) = stream(&store, &mut first, 1 << 20, 1 << 20).await;
+    sent.expect("gathered");
+    let bytes = content(1 << 20);
+    let refused = store.commit(first, &Digest::of(&bytes)).await;
+    assert!(matches!(refused, Err(StoreError::NoSpace)), "{refused:?}");
+    drop(second);
+    no_uploads(&disk).await;
+    assert!(disk.least() >= Some(RESERVE));
+    let mut third = store.begin("a", Algorithm::Sha256).await.expect("open");
+    let expect = store.expect(&mut third, 7 << 20);
+    expect.await.expect("the room of both");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_things_can_be_deleted() {
+    let disk = MemoryDisk::new();
+    let world = one_image(&disk).await;
+    let store = disk.open(DAY);
+    disk.set_capacity(RESERVE + (3 << 20));
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut upload = store.begin("a", Algorithm::Sha256).await.expect("open");
+        let (_, sent) = stream(&store, &mut upload, 300_000, 2_200_000).await;
+        held.push((upload, sent.is_ok()));
+    }
+    assert!(held.iter().any(|(_, sent)| !sent));
+    let untag = world.act(&store, &Act::Untag(0, 0)).await;
+    assert!(untag.expect("room for the lists"));
+    let remove = world.act(&store, &Act::Remove(0, 0)).await;
+    assert!(remove.expect("room for the lists"));
+    let put = world.act(&store, &Act::RemoveBlob(0, 0)).await;
+    assert!(put.expect("room for the lists"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_free_space_is_looked_at_once_in_a_while() {
+    let disk = MemoryDisk::new();
+    let store = disk.open(DAY);
+    disk.set_available(Some(1 << 40));
+    let bytes = content(1 << 20);
+    let before = disk.looks();
+    let pushed = push(&store, &bytes, 8 << 10, &Digest::of(&bytes)).await;
+    pushed.expect("room");
+    assert_eq!(disk.looks() - before, 1);
+    let before = disk.looks();
+    let mut upload = store.begin("a", Algorithm::Sha256).await.expect("open");
+    let (_, sent) = stream(&store, &mut upload, 8 << 10, 12 << 20).await;
+    sent.expect("room");
+    let looks = disk.looks() - before;
+    assert!((1..=3).contains(&looks), "{looks}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_of_all_sizes_make_one_blob() {
+    let disk = MemoryDisk::new();
+    let store = disk.open(DAY);
+    let bytes = content(3_333_333);
+    let digest = Digest::of(&bytes);
+    let mut upload = store.begin("a", Algorithm::Sha256).await.expect("open");
+    let sizes = [1, 70_000, 3, 0, 65_536, 65_535, 300_000, 17, 17, 1 << 20];
+    let mut rest = Bytes::from(bytes.clone());
+    for size in sizes.into_iter().cycle() {
+        let chunk = rest.split_to(size.min(rest.len()));
+        store.append(&mut upload, chunk).await.expect("room");
+        if rest.is_empty() {
+            break;
+        }
+    }
+    store.commit(upload, &digest).await.expect("sound");
+    assert!(read(&store, &digest, 0, 3_333_333).await == bytes);
+}

@@ -13,53 +13,34 @@ use crate::bundle::disk::DiskFile;
 
 use super::committer::store_error;
 use super::files::{Files, Temporary};
+use super::gathered::{Gathered, PIECE};
 use super::load::hash;
 use super::room::{Announced, Room};
 use crate::content::StoreError;
 use crate::oci::{Algorithm, Digest, Hasher};
 
-/// What is written at once: from here on the cost of handing over is lost in that of the bytes.
-const PIECE: usize = 1 << 20;
-
-/// So many bytes are written between two looks at the free space.
-const LOOK: u64 = 64 << 20;
-
-/// Chunks below this size on average are joined before they are written.
-const SMALL: usize = 16 << 10;
-
 /// Takes in the bytes of one blob. They are visible to nobody; dropped, it leaves nothing.
 pub struct DirectoryUpload {
     repository: String,
-    room: Arc<Room>,
-    announced: Announced,
     gathered: Gathered,
     work: Work,
-}
-
-/// Chunks that wait for their piece to be full.
-#[derive(Default)]
-struct Gathered {
-    chunks: Vec<Bytes>,
-    bytes: usize,
 }
 
 enum Work {
     Waiting(Box<Sink>),
     Writing(JoinHandle<Result<Box<Sink>, StoreError>>),
-    /// An error was told.
-    Over,
+    /// An error ended it: everything after it is answered so.
+    Over(StoreError),
 }
 
 /// Where the pieces go.
 struct Sink {
     files: Files,
-    room: Arc<Room>,
+    announced: Announced,
     algorithm: Algorithm,
     hasher: Hasher,
     file: Option<(Arc<dyn DiskFile>, Temporary)>,
     written: u64,
-    /// Up to where the free space is known.
-    looked: u64,
 }
 
 /// A file whose bytes hash to its digest, on the disk.
@@ -78,17 +59,14 @@ impl DirectoryUpload {
     ) -> Self {
         let sink = Sink {
             files: files.clone(),
-            room: Arc::clone(room),
+            announced: Announced::nothing(room),
             algorithm,
             hasher: Hasher::new(algorithm),
             file: None,
             written: 0,
-            looked: 0,
         };
         Self {
             repository: repository.to_owned(),
-            room: Arc::clone(room),
-            announced: Announced::nothing(room),
             gathered: Gathered::default(),
             work: Work::Waiting(Box::new(sink)),
         }
@@ -98,21 +76,26 @@ impl DirectoryUpload {
     /// fit.
     pub(super) async fn expect(&mut self, bytes: u64) -> Result<(), StoreError> {
         // What waits for its piece to be full takes room as well.
-        let bytes = bytes.saturating_add(self.gathered.bytes as u64);
-        let mut announced = std::mem::replace(&mut self.announced, Announced::nothing(&self.room));
-        self.announced = blocking(move || announced.set(bytes).map(|()| announced)).await?;
-        Ok(())
+        let bytes = bytes.saturating_add(self.gathered.bytes() as u64);
+        let mut sink = self.sink().await?;
+        let (sink, answer) = blocking(move || {
+            let answer = sink.announced.set(bytes);
+            Ok((sink, answer))
+        })
+        .await?;
+        self.work = Work::Waiting(sink);
+        answer
     }
 
     pub(super) async fn append(&mut self, chunk: Bytes) -> Result<(), StoreError> {
         self.gathered.push(chunk);
-        if self.gathered.bytes < PIECE {
+        if self.gathered.bytes() < PIECE {
             return Ok(());
         }
         let mut sink = self.sink().await?;
-        let piece = self.take();
+        let piece = std::mem::take(&mut self.gathered);
         self.work = Work::Writing(tokio::task::spawn_blocking(move || {
-            sink.write(&piece)?;
+            sink.write(piece)?;
             Ok(sink)
         }));
         Ok(())
@@ -121,10 +104,10 @@ impl DirectoryUpload {
     /// Verifies the whole and brings it to the disk.
     pub(super) async fn finish(mut self, digest: &Digest) -> Result<Received, StoreError> {
         let mut sink = self.sink().await?;
-        let piece = self.take();
+        let piece = std::mem::take(&mut self.gathered);
         let digest = digest.clone();
         let (size, file) = blocking(move || {
-            sink.write(&piece)?;
+            sink.write(piece)?;
             sink.finish(&digest)
         })
         .await?;
@@ -135,38 +118,37 @@ impl DirectoryUpload {
         })
     }
 
-    fn take(&mut self) -> Gathered {
-        self.announced.arrived(self.gathered.bytes as u64);
-        std::mem::take(&mut self.gathered)
-    }
-
-    /// Waits for the piece under way.
+    /// Waits for the piece under way, and takes the sink out.
     async fn sink(&mut self) -> Result<Box<Sink>, StoreError> {
         if let Work::Writing(task) = &mut self.work {
-            let written = task
-                .await
-                .map_err(|error| StoreError::Io(error.to_string()));
+            let written = task.await;
             self.work = match written {
                 Ok(Ok(sink)) => Work::Waiting(sink),
-                Ok(Err(error)) | Err(error) => {
-                    self.work = Work::Over;
-                    return Err(error);
-                }
+                Ok(Err(error)) => Work::Over(error),
+                Err(error) => Work::Over(StoreError::Io(error.to_string())),
             };
         }
-        match std::mem::replace(&mut self.work, Work::Over) {
+        match std::mem::replace(&mut self.work, Work::interrupted()) {
             Work::Waiting(sink) => Ok(sink),
-            Work::Writing(_) | Work::Over => {
-                Err(StoreError::Io("the upload failed before".to_owned()))
+            Work::Over(error) => {
+                self.work = Work::Over(error.clone());
+                Err(error)
             }
+            Work::Writing(_) => Err(StoreError::Io("the upload is still writing".to_owned())),
         }
+    }
+}
+
+impl Work {
+    fn interrupted() -> Self {
+        Self::Over(StoreError::Io("the upload failed before".to_owned()))
     }
 }
 
 impl Drop for DirectoryUpload {
     fn drop(&mut self) {
         // Removing a large file takes its time; a piece under way brings its sink down itself.
-        if let Work::Waiting(sink) = std::mem::replace(&mut self.work, Work::Over)
+        if let Work::Waiting(sink) = std::mem::replace(&mut self.work, Work::interrupted())
             && sink.file.is_some()
             && let Ok(runtime) = Handle::try_current()
         {
@@ -175,35 +157,18 @@ impl Drop for DirectoryUpload {
     }
 }
 
-impl Gathered {
-    fn push(&mut self, chunk: Bytes) {
-        self.bytes += chunk.len();
-        self.chunks.push(chunk);
-    }
-
-    /// The chunks as they should be written.
-    fn parts(&self) -> Vec<Bytes> {
-        if self.bytes / SMALL >= self.chunks.len() {
-            self.chunks.clone()
-        } else {
-            vec![self.chunks.concat().into()]
-        }
-    }
-}
-
 impl Sink {
-    fn write(&mut self, piece: &Gathered) -> Result<(), StoreError> {
-        for part in piece.parts() {
-            if self.written + part.len() as u64 > self.looked {
-                self.room.check(0)?;
-                self.looked = self.written + LOOK;
-            }
+    fn write(&mut self, piece: Gathered) -> Result<(), StoreError> {
+        let bytes = piece.bytes() as u64;
+        self.announced.claim(bytes)?;
+        for part in piece.into_parts() {
             self.hasher.update(&part);
             let offset = self.written;
             let (file, _) = self.file()?;
             file.write_at(offset, &part).map_err(store_error)?;
             self.written += part.len() as u64;
         }
+        self.announced.written(bytes);
         Ok(())
     }
 

@@ -34,6 +34,12 @@ struct Inner {
     durable: BTreeMap<Utf8PathBuf, Content>,
     folders: BTreeSet<Utf8PathBuf>,
     available: Option<u64>,
+    /// How often it was asked what is available.
+    looks: usize,
+    /// What all files together can hold; `available` does not count then.
+    capacity: Option<u64>,
+    /// The least that was ever free of it after a write.
+    least: Option<u64>,
     /// Operations that change something, as far as they went.
     log: Vec<String>,
     /// From this operation on nothing works.
@@ -73,6 +79,21 @@ impl MemoryDisk {
 
     pub(in crate::bundle) fn set_available(&self, bytes: Option<u64>) {
         lock(&self.0).available = bytes;
+    }
+
+    /// All files together can hold so much from now on.
+    pub(in crate::bundle) fn set_capacity(&self, bytes: u64) {
+        lock(&self.0).capacity = Some(bytes);
+    }
+
+    /// The least that was ever free of the capacity after a write.
+    pub(in crate::bundle) fn least(&self) -> Option<u64> {
+        lock(&self.0).least
+    }
+
+    /// How often it was asked what is available.
+    pub(in crate::bundle) fn looks(&self) -> usize {
+        lock(&self.0).looks
     }
 
     pub(in crate::bundle) fn set_slow(&self, slow: Duration) {
@@ -171,6 +192,15 @@ impl MemoryDisk {
     }
 }
 
+impl Inner {
+    /// What is free of the capacity.
+    fn free(&self) -> Option<u64> {
+        let files = self.names.values();
+        let used: u64 = files.map(|file| lock(file).written.len() as u64).sum();
+        self.capacity.map(|all| all.saturating_sub(used))
+    }
+}
+
 impl Disk for MemoryDisk {
     fn create(&self, path: &Utf8Path) -> io::Result<Arc<dyn DiskFile>> {
         let mut inner = self.step(format!("create {path}"))?;
@@ -240,7 +270,9 @@ impl Disk for MemoryDisk {
     }
 
     fn available(&self, _folder: &Utf8Path) -> Option<u64> {
-        lock(&self.0).available
+        let mut inner = lock(&self.0);
+        inner.looks += 1;
+        inner.free().or(inner.available)
     }
 }
 
@@ -252,12 +284,19 @@ struct MemoryFile {
 
 impl DiskFile for MemoryFile {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let step = self.disk.step(format!("write {}", self.path));
+        let mut step = self.disk.step(format!("write {}", self.path));
+        let free = step.as_ref().ok().and_then(|inner| inner.free());
         let mut content = lock(&self.content);
         let offset = usize::try_from(offset).expect("small files");
         // What fails may have got half-way.
         let length = if step.is_ok() { bytes.len() } else { 0 };
         let end = offset + length;
+        if let (Ok(inner), Some(free)) = (&mut step, free) {
+            let more = end.saturating_sub(content.written.len()) as u64;
+            let left = free.checked_sub(more);
+            let left = left.ok_or(io::ErrorKind::StorageFull)?;
+            inner.least = Some(inner.least.map_or(left, |least| least.min(left)));
+        }
         if content.written.len() < end {
             content.written.resize(end, 0);
         }
