@@ -9,6 +9,7 @@ mod index;
 mod inventory;
 mod links;
 mod lock;
+mod merge;
 mod read;
 mod record;
 mod remove;

@@ -51,7 +51,7 @@ pub struct ImageRecord {
     pub key: Option<String>,
     /// Whether a conformance test needs it.
     pub conformance: Option<Conformance>,
-    /// The Kubernetes versions that list it.
+    /// The Kubernetes versions that list it or that it was pulled for, ascending.
     pub versions: Vec<KubeVersion>,
 }
 
@@ -117,28 +117,6 @@ impl Record {
     pub fn versions(&self) -> impl Iterator<Item = &KubeVersion> {
         self.releases.iter().map(|set| &set.version)
     }
-
-    /// Takes in what a newer record of the same bundle says: its images replace those of the same
-    /// name, its releases those of the same version, and its sonobuoy is the current one.
-    pub fn merge(&mut self, newer: Self) {
-        self.images.retain(|old| {
-            let same = |new: &ImageRecord| old.repository == new.repository && old.tag == new.tag;
-            !newer.images.iter().any(same)
-        });
-        self.images.extend(newer.images);
-        self.images
-            .sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
-        self.releases
-            .retain(|old| newer.releases.iter().all(|new| new.version != old.version));
-        self.releases.extend(newer.releases);
-        self.external
-            .retain(|old| newer.external.iter().all(|new| new.digest != old.digest));
-        self.external.extend(newer.external);
-        self.external.sort_by(|a, b| a.digest.cmp(&b.digest));
-        self.tool = newer.tool;
-        self.platforms = newer.platforms;
-        self.sonobuoy = newer.sonobuoy;
-    }
 }
 
 #[cfg(test)]
@@ -191,20 +169,5 @@ mod tests {
             "{told}"
         );
         assert!(Record::parse(b"{", "set.tar").is_err());
-    }
-
-    #[test]
-    fn merging_keeps_what_the_newer_one_does_not_know() {
-        let mut merged = record("v1.35.4", b"a");
-        let mut newer = record("v1.36.3", b"b");
-        newer.images[0].tag = Some("3.11".into());
-        merged.merge(newer);
-        assert_eq!(merged.images.len(), 2);
-        let versions: Vec<String> = merged.versions().map(KubeVersion::to_string).collect();
-        assert_eq!(versions, ["v1.35.4", "v1.36.3"]);
-        merged.merge(record("v1.36.3", b"c"));
-        assert_eq!(merged.images.len(), 2);
-        assert_eq!(merged.images[0].digest, Some(Digest::of(b"c")));
-        assert_eq!(merged.releases.len(), 2);
     }
 }

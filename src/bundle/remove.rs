@@ -158,8 +158,13 @@ fn not_in_it(files: &Files, record: &Record, wanted: &KubeVersion) -> BundleErro
 }
 
 /// Takes the versions out of the record: the rows that nobody needs any more, and how many of
-/// theirs stay.
+/// theirs stay. What the list of a version that stays has stays with it, whatever the rows say;
+/// what belonged to no version before is nobody's to remove.
 fn strip(record: &mut Record, versions: &[KubeVersion]) -> (Vec<ImageRecord>, usize) {
+    record
+        .releases
+        .retain(|set| !versions.contains(&set.version));
+    record.claim_listed();
     let mut gone = Vec::new();
     let mut shared = 0;
     record.images.retain_mut(|row| {
@@ -175,9 +180,10 @@ fn strip(record: &mut Record, versions: &[KubeVersion]) -> (Vec<ImageRecord>, us
         shared += 1;
         true
     });
-    record
-        .releases
-        .retain(|set| !versions.contains(&set.version));
+    // Upstream may have kept one image under two names, which are one in the bundle.
+    let all = gone.len();
+    gone.retain(|row| record.images.iter().all(|left| !left.is_named_as(row)));
+    shared += all - gone.len();
     (gone, shared)
 }
 

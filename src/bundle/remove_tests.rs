@@ -109,6 +109,48 @@ async fn what_only_that_version_needs_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_list_that_stays_has_stays_though_its_row_forgot_it() {
+    let disk = bundle().await;
+    let files = disk.files();
+    let mut record = read_record(&files).expect("readable").expect("a record");
+    // One image of both lists, and one that moved from one upstream host to another.
+    let list = &mut record.releases[1].images;
+    list[0].source = record.images[1].source.clone();
+    list[1].source = "k8s.gcr.io/a:u".parse().expect("a reference");
+    record.images[1].versions = vec![version("v1.35.4")];
+    files
+        .replace(&files.record(), &record.to_bytes())
+        .expect("written");
+
+    let removed = remove(&files, &[version("v1.35.4")]).expect("removed");
+    assert_eq!(removed.images, [""; 0]);
+    assert_eq!((removed.shared, removed.blobs), (2, 0));
+    assert_eq!(seen(&disk).0, ["a:t", "a:u", "b/c:t", "b/c:u"]);
+    let rest = remove(&files, &[version("v1.36.3")]).expect("removed");
+    assert_eq!(rest.images, ["a:u", "b/c:t", "b/c:u"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_of_two_rows_goes_with_the_last_of_them() {
+    let disk = bundle().await;
+    let files = disk.files();
+    let mut record = read_record(&files).expect("readable").expect("a record");
+    let mut moved = record.images[0].clone();
+    moved.source = "k8s.gcr.io/a:u".parse().expect("a reference");
+    moved.versions = vec![version("v1.36.3")];
+    record.images.push(moved);
+    files
+        .replace(&files.record(), &record.to_bytes())
+        .expect("written");
+
+    let removed = remove(&files, &[version("v1.35.4")]).expect("removed");
+    assert_eq!((removed.images.len(), removed.shared), (0, 2));
+    assert!(seen(&disk).0.contains(&"a:u".to_owned()));
+    let rest = remove(&files, &[version("v1.36.3")]).expect("removed");
+    assert!(rest.images.contains(&"a:u".to_owned()), "{rest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tag_that_was_pushed_anew_stays() {
     let disk = bundle().await;
     let (world, store) = (World::new(), disk.open(DAY));

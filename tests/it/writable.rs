@@ -309,6 +309,66 @@ fn a_version_is_removed_and_the_others_stay_whole() {
     assert_eq!(report["blobs"]["transferred"], 0, "{report}");
 }
 
+#[test]
+fn versions_that_were_pulled_one_after_the_other_are_removed_one_by_one() {
+    const OLDER: &str = "v1.35.4";
+    let references = images::pullable(&format!("--kubernetes-version {OLDER} --conformance-only"));
+    let source = Faulty::start(images::stand_ins(&references));
+    let mirrors = images::mirrors(&references, "http://", &source.host());
+    let airbuoy = Airbuoy::new();
+    let pull = |bundle: &str, versions: &str| {
+        airbuoy
+            .run(&format!(
+                "pull {bundle} --conformance-only{versions}{mirrors}"
+            ))
+            .exits(0);
+    };
+    let flag = |version: &str| format!(" --kubernetes-version {version}");
+    let record = |bundle: &str| -> Value {
+        let path = airbuoy.home().join(bundle).join("airbuoy.json");
+        serde_json::from_slice(&fs::read(path).expect("readable")).expect("a record")
+    };
+    let listed = |bundle: &str| {
+        let words = format!("bundle ls {bundle} -o json");
+        let mut images = airbuoy.run(&words).exits(0).json()["images"].clone();
+        let rows = images.as_array_mut().expect("images");
+        rows.sort_by_key(|row| row["name"].as_str().map(str::to_owned));
+        images
+    };
+    let pushed = |bundle: &str, version: &str| {
+        let target = Faulty::start(Content::default());
+        let words = format!(
+            "push {bundle} {}/k8s -o json{}",
+            target.host(),
+            flag(version)
+        );
+        let report = airbuoy.run(&words).exits(0).json();
+        let rows = report["images"].as_array().expect("rows").iter();
+        rows.map(|row| row["source"].as_str().expect("a name").to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+
+    pull("set", &flag(VERSION));
+    pull("set", &flag(OLDER));
+    pull("both", &(flag(VERSION) + &flag(OLDER)));
+    assert_eq!(record("set")["images"], record("both")["images"]);
+    assert_eq!(listed("set"), listed("both"));
+    airbuoy.run("verify set").exits(0);
+    for version in [VERSION, OLDER] {
+        assert_eq!(pushed("set", version), pushed("both", version));
+    }
+
+    pull("one", &flag(VERSION));
+    airbuoy
+        .run(&format!("bundle rm set{}", flag(OLDER)))
+        .exits(0);
+    let found = airbuoy.run("verify set").exits(0).stderr;
+    assert!(!found.contains("no image needs it"), "{found}");
+    assert_eq!(record("set")["images"], record("one")["images"]);
+    assert_eq!(listed("set"), listed("one"));
+    assert_eq!(pushed("set", VERSION), pushed("one", VERSION));
+}
+
 /// Begins to send a blob that says to be `length` bytes long. The first line of the answer: the
 /// server asks for the bytes, or does not.
 fn announce(host: &str, length: u64) -> (TcpStream, String) {
