@@ -38,21 +38,35 @@ pub(super) fn run(
     let settings = RunSettings::resolve(args, environment)?;
     let offline = settings.dry_run && settings.given.is_some();
     // The cluster tells the version and the program its release before anything can be named.
-    let (version, release) = if offline {
-        (None, None)
+    let asked = if offline {
+        None
     } else {
         let asked = runtime::block_on(async {
             let mut stop = Stop::listen();
             Ok(stop.unless_asked(versions(&settings)).await)
         });
         match asked? {
-            Some(versions) => versions,
+            Some(versions) => Some(versions),
             None => return Ok(stopped(printer)),
         }
     };
+    let (version, release) = match &asked {
+        Some((version, program)) => (
+            version.as_ref().ok().cloned(),
+            program
+                .as_ref()
+                .ok()
+                .map(|program| program.version().to_owned()),
+        ),
+        None => (None, None),
+    };
     let version = settings.given.clone().or(version);
     let Some(version) = version else {
-        return runtime::block_on(without_a_version(&settings, printer));
+        return runtime::block_on(async {
+            let mut stop = Stop::listen();
+            let told = stop.unless_asked(without_a_version(&settings, asked, printer));
+            told.await.unwrap_or_else(|| Ok(stopped(printer)))
+        });
     };
     if let Some((path, content)) = &settings.docker_config {
         check_docker_config(path, content, settings.target.host(), Some(&version))?;
@@ -85,13 +99,15 @@ pub(super) fn run(
     runtime::block_on(run.certify())
 }
 
-async fn versions(settings: &RunSettings) -> (Option<KubeVersion>, Option<String>) {
+/// What cluster and program said when they were asked for their versions.
+type Versions = (
+    Result<KubeVersion, ClusterError>,
+    Result<Program, ProgramError>,
+);
+
+async fn versions(settings: &RunSettings) -> Versions {
     let (cluster, program) = tokio::join!(connect(settings), open(settings));
-    let version = cluster.ok().map(|cluster| cluster.version().clone());
-    (
-        version,
-        program.ok().map(|program| program.version().to_owned()),
-    )
+    (cluster.map(|cluster| cluster.version().clone()), program)
 }
 
 async fn connect(settings: &RunSettings) -> Result<Cluster, ClusterError> {
@@ -111,9 +127,14 @@ async fn open(settings: &RunSettings) -> Result<Program, ProgramError> {
 /// There is no cluster to ask: what is wrong with the rest is told all the same.
 async fn without_a_version(
     settings: &RunSettings,
+    asked: Option<Versions>,
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let (cluster, program) = tokio::join!(connect(settings), open(settings));
+    let (cluster, program) = if let Some((Err(error), program)) = asked {
+        (Err(error), program)
+    } else {
+        tokio::join!(connect(settings), open(settings))
+    };
     let images = ImageFacts::NotChecked("the Kubernetes version is not known".to_owned());
     let credentials = CredentialFacts::default();
     let seen = look(settings, &cluster, &credentials).await;

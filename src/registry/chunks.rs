@@ -27,6 +27,10 @@ use super::wire::Outgoing;
 /// and starts anew later, because registries sweep idle uploads.
 const LONGEST_QUIET: Duration = Duration::from_mins(1);
 
+/// Bytes that may be sent in vain, in sizes of the blob with one chunk: far more than the breaks of
+/// a bad line cost, and an end where only a little of each chunk arrives.
+const IN_VAIN: u64 = 16;
+
 /// What one request taught.
 enum Step {
     /// The registry holds so many bytes of the blob.
@@ -55,7 +59,9 @@ impl Inner {
                 let host = &upload.place.host;
                 if host.quirks.chunking.unsupported(host.authority()) {
                     trouble.retry = Retry::Backoff;
-                } else if trouble.retry == Retry::Never && trouble.code != Code::TooLarge {
+                } else if trouble.code != Code::TooLarge
+                    && (trouble.retry == Retry::Never || is_answer(&trouble))
+                {
                     let hint = limit_hint(blob.size);
                     trouble.hint = Some(format!(
                         "the blob is too large for one request there, and chunks are refused: {hint}"
@@ -78,6 +84,7 @@ impl Inner {
     ) -> Result<(), Broken> {
         let mut fruitless = 0;
         let mut asking = false;
+        let mut in_vain = 0;
         while *held < blob.size {
             let asked = asking;
             let step = if asked {
@@ -89,6 +96,16 @@ impl Inner {
                 Step::Holds(now) if now < *held => return Err(lost(now, *held).into()),
                 Step::Holds(now) if now > feed.end() => return Err(never_sent(now, feed).into()),
                 Step::Holds(now) if now > *held => {
+                    in_vain += feed.end() - now;
+                    let chunk = upload
+                        .place
+                        .host
+                        .quirks
+                        .chunking
+                        .current(upload.least_chunk);
+                    if in_vain > IN_VAIN * (blob.size + chunk) {
+                        return Err(takes_little(now, in_vain).into());
+                    }
                     (*held, fruitless, asking) = (now, 0, false);
                     continue;
                 }
@@ -195,8 +212,9 @@ impl Inner {
         let status = response.status();
         if status.is_success() {
             follow(upload, response.headers())?;
-            // An upload that holds nothing often has no Range.
-            let held = upload_length(response.headers()).unwrap_or(0);
+            // An upload that holds nothing often has no Range, and some registries never send it:
+            // then the next chunk tells, as one that is refused with 416 names the place.
+            let held = upload_length(response.headers()).unwrap_or(held);
             tracing::debug!(host = upload.place.host.authority(), held, "upload goes on");
             return Ok(Step::Holds(held));
         }
@@ -276,6 +294,25 @@ fn is_no_for_chunks(trouble: &Trouble) -> bool {
             | Code::ServerError
             | Code::Interrupted
             | Code::TooLarge
+    )
+}
+
+/// Whether it is an answer that another try will hardly change, and no break on the way.
+fn is_answer(trouble: &Trouble) -> bool {
+    matches!(
+        trouble.code,
+        Code::Unsupported | Code::Protocol | Code::NotFound
+    )
+}
+
+fn takes_little(held: u64, in_vain: u64) -> Trouble {
+    Trouble::fatal(
+        Code::Protocol,
+        format!("{in_vain} bytes of chunks were lost on the way, and {held} bytes arrived"),
+    )
+    .hint(
+        "a proxy in front of the registry passes on only a part of each request: look at its \
+         limits and its log",
     )
 }
 

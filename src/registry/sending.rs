@@ -88,7 +88,7 @@ impl Inner {
                 .send_load(upload, Method::PATCH, &location, load)
                 .await?;
             if !response.status().is_success() {
-                let carried = Carried::Whole(blob.size);
+                let carried = Carried::Chunk(blob.size);
                 let refused = self.body_refused(upload, &location, response, carried);
                 return Err(refused.await.into());
             }

@@ -15,6 +15,7 @@ use super::client::Inner;
 use super::exchange::Answer;
 use super::trouble::Trouble;
 use super::uploads::Upload;
+use super::wire::authority;
 
 /// How sending a blob failed.
 pub(super) enum Broken {
@@ -33,9 +34,9 @@ impl From<Trouble> for Broken {
 /// What a refused request carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carried {
-    /// A whole blob of so many bytes.
+    /// A whole blob of so many bytes, and the wish to end the upload.
     Whole(u64),
-    /// A chunk of so many bytes.
+    /// So many bytes that go ahead of that wish.
     Chunk(u64),
     /// Only the wish to end the upload.
     Nothing,
@@ -63,16 +64,28 @@ impl Inner {
             None
         };
         let after = retry_after_of(response.headers());
+        let registry = place.url("blobs/uploads/").await.ok();
+        let elsewhere = registry.is_some_and(|url| authority(&url) != authority(location));
         let answer = Answer {
             response,
             url: location.clone(),
-            elsewhere: false,
+            elsewhere,
         };
         let (refusal, mut trouble) = self.refused(place, answer).await;
+        if elsewhere && matches!(trouble.code, Code::Unauthorized | Code::Denied) {
+            trouble.hint = Some(foreign_hint(host, &authority(location)));
+        }
+        let whole = matches!(carried, Carried::Whole(_));
         match status.as_u16() {
+            // Nothing but POST and PUT is a MUST, and yet most clients push with PATCH: what
+            // stands in between may know no other way.
+            400 | 405 | 411 | 501 if whole && (status != 400 || refusal.has("UNSUPPORTED")) => {
+                quirks.learn_patch_first(host);
+                trouble.retry = Retry::Backoff;
+            }
             401 if rejected == Some(true) => trouble.retry = Retry::Backoff,
             404 if refusal.has("BLOB_UPLOAD_UNKNOWN") || refusal.has("BLOB_UNKNOWN") => {
-                if matches!(carried, Carried::Whole(_)) && !quirks.patch_first() {
+                if whole {
                     quirks.learn_patch_first(host);
                 }
                 trouble.retry = Retry::Backoff;
@@ -140,6 +153,14 @@ impl Inner {
             Ok(Some(_))
         )
     }
+}
+
+/// What to do when the registry leads uploads to another address than the one that was named.
+fn foreign_hint(host: &str, elsewhere: &str) -> String {
+    format!(
+        "no login of {host} is sent to {elsewhere}: if that is the same registry, its own address is \
+         set wrong there (Distribution: http.host; a proxy: X-Forwarded-Host and X-Forwarded-Proto)"
+    )
 }
 
 /// What to do about a limit that a body of `length` bytes met.

@@ -261,6 +261,32 @@ fn a_layout_of_another_tool_is_not_touched_and_kept_from_writers() {
 }
 
 #[test]
+fn what_fails_is_said_without_being_asked_for() {
+    let source = Faulty::start(numbered(&[1]));
+    let airbuoy = bundles(&source);
+    let served = Served::start(&airbuoy, "set --writable --listen 127.0.0.1:0");
+    let blobs = airbuoy.home().join("set/blobs/sha256");
+    let (path, size) = blobs
+        .read_dir()
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry"))
+        .map(|entry| (entry.path(), entry.metadata().expect("a file").len()))
+        .max_by_key(|(_, size)| *size)
+        .expect("a blob");
+    let file = fs::File::options().write(true).open(&path).expect("open");
+    file.set_len(size / 2).expect("cut");
+    let hex = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("hex");
+    let target = format!("/v2/image/1/blobs/sha256:{hex}");
+    let answer = Connection::new(&served.host()).try_send("GET", &target, &[], 0, |_| Ok(()));
+    assert!(answer.is_err(), "half a blob is no answer");
+    served.says("ERROR an answer broke off");
+    served.says("the file became shorter while it was read");
+}
+
+#[test]
 fn a_low_limit_on_open_files_is_raised() {
     let source = Faulty::start(numbered(&[1]));
     let airbuoy = bundles(&source);

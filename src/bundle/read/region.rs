@@ -52,7 +52,11 @@ impl Positioned for Region {
     fn failure(&self, error: &io::Error) -> Failure {
         let path = self.bytes.path_at(self.offset);
         let host = path.map_or("bundle", |path| path.as_str());
-        Failure::new(Code::Local, host, format!("cannot read the blob: {error}"))
+        let reason = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the file became shorter while it was read".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::new(Code::Local, host, format!("cannot read the blob: {reason}"))
     }
 }
 

@@ -206,6 +206,66 @@ async fn what_was_lost_for_good_makes_the_blob_start_anew() {
 }
 
 #[tokio::test]
+async fn a_status_that_tells_nothing_loses_nothing() {
+    let held = Mutex::new((Vec::new(), 0));
+    let server = Server::start(move |request| {
+        let (held, patches) = &mut *held.lock().expect("no panic");
+        match request.method.as_str() {
+            "POST" => Reply::new(202).header("Location", "/up/1"),
+            "GET" => Reply::new(204),
+            "PATCH" => {
+                let place = format!("0-{}", (held.len() as u64).saturating_sub(1));
+                let start = format!("{}-", held.len());
+                let range = request.header("content-range").unwrap_or_default();
+                if !range.starts_with(&start) {
+                    return Reply::new(416).header("Range", place);
+                }
+                held.extend_from_slice(&request.body);
+                *patches += 1;
+                // It was taken, and the answer is lost.
+                if *patches == 2 {
+                    Reply::silent()
+                } else {
+                    Reply::new(202)
+                }
+            }
+            "PUT" => {
+                let whole = request.target.contains(&Digest::of(held).to_string());
+                Reply::new(if whole { 201 } else { 400 })
+            }
+            _ => unexpected(request),
+        }
+    });
+    send(&learnt(&server), &server, &content())
+        .await
+        .expect("resumed");
+    assert_eq!(
+        methods(&server),
+        "POST PATCH PATCH GET PATCH PATCH PATCH PUT"
+    );
+}
+
+#[tokio::test]
+async fn a_little_of_each_chunk_is_not_gone_on_with_for_ever() {
+    let server = chunked(|request, _, held| {
+        held.extend_from_slice(&request.body[..2]);
+        let reply = Reply::new(202).header("Location", format!("/up/1?at={}", held.len()));
+        Some(reply.header("Range", format!("0-{}", held.len() - 1)))
+    });
+    let failure = send(&learnt(&server), &server, &content())
+        .await
+        .expect_err("hopeless");
+    assert_eq!(failure.retry_class(), Retry::Never, "{failure}");
+    assert!(
+        failure
+            .hint_text()
+            .is_some_and(|hint| hint.contains("proxy"))
+    );
+    let sent: usize = server.log().iter().map(|r| r.body.len()).sum();
+    assert!(sent < 20 * (content().len() + CHUNK), "{sent}");
+}
+
+#[tokio::test]
 async fn a_registry_that_claims_more_than_was_sent_is_not_believed() {
     let server = chunked(|_, number, _| {
         (number == 2).then(|| Reply::new(202).header("Range", "0-99999999"))

@@ -167,18 +167,61 @@ async fn an_unusual_success_is_looked_at() {
 
 #[tokio::test]
 async fn a_host_that_wants_patch_first_is_learnt() {
+    for (status, text) in [
+        (404, r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}"#),
+        (400, r#"{"errors":[{"code":"UNSUPPORTED"}]}"#),
+        (405, ""),
+        (411, ""),
+        (501, ""),
+    ] {
+        let server = Server::start(move |request| match request.method.as_str() {
+            "POST" => opened(),
+            "PATCH" => Reply::new(202).header("Location", "/up/1?patched"),
+            "PUT" if request.target.starts_with("/up/1?patched") => Reply::new(201),
+            "PUT" => Reply::new(status).body(text),
+            _ => unexpected(request),
+        });
+        let registry = registry(Side::Target);
+        let failure = send(&registry, &server, b"abc").await.expect_err("refused");
+        assert_eq!(failure.retry_class(), Retry::Backoff, "{status}");
+        send(&registry, &server, b"abc").await.expect("learnt");
+        assert_eq!(server.log().last().map(|r| r.body.len()), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_takes_neither_is_given_up() {
     let server = Server::start(|request| match request.method.as_str() {
         "POST" => opened(),
-        "PATCH" => Reply::new(202).header("Location", "/up/1?patched"),
-        "PUT" if request.target.starts_with("/up/1?patched") => Reply::new(201),
-        "PUT" => Reply::new(404).body(r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}"#),
-        _ => unexpected(request),
+        "PATCH" | "PUT" => Reply::new(405),
+        _ => Reply::new(204),
     });
     let registry = registry(Side::Target);
-    let failure = send(&registry, &server, b"abc").await.expect_err("refused");
-    assert_eq!(failure.retry_class(), Retry::Backoff);
-    send(&registry, &server, b"abc").await.expect("learnt");
-    assert_eq!(server.log().last().map(|r| r.body.len()), Some(0));
+    let first = send(&registry, &server, b"abc").await.expect_err("refused");
+    assert_eq!(first.retry_class(), Retry::Backoff);
+    let second = send(&registry, &server, b"abc").await.expect_err("refused");
+    assert_eq!(second.retry_class(), Retry::Never);
+}
+
+#[tokio::test]
+async fn a_refusal_elsewhere_is_not_blamed_on_the_login() {
+    let store = Server::start(|_| Reply::new(401));
+    let to = format!("http://{}/up/1?sig=1", store.address);
+    let server = Server::start(move |request| match request.method.as_str() {
+        "POST" => Reply::new(202).header("Location", to.clone()),
+        _ => unexpected(request),
+    });
+    let failure = send(&registry(Side::Target), &server, b"abc").await;
+    let said = failure.expect_err("refused");
+    let (said, hint) = (
+        said.to_string(),
+        said.hint_text().unwrap_or_default().to_owned(),
+    );
+    assert!(said.contains(&*store.address), "{said}");
+    assert!(
+        hint.contains("no login of") && hint.contains("http.host"),
+        "{hint}"
+    );
 }
 
 #[tokio::test]
