@@ -20,8 +20,9 @@ pub struct Carried {
     /// Names that are pushed although no release lists them.
     extra: Vec<Reference>,
     layout: crate::relocate::Layout,
-    /// Everything that the bundle holds, by its upstream name or the one inside the bundle.
-    held: BTreeSet<Reference>,
+    /// Everything that the bundle holds: from each of its names to the one that it is read by, its
+    /// upstream name or the one inside the bundle.
+    held: BTreeMap<Reference, Reference>,
     /// `--include` and `--exclude`.
     filters: Filters,
 }
@@ -65,7 +66,7 @@ impl Carried {
         entries: &[Entry],
         record: Option<&Record>,
     ) -> Result<Self, SettingsError> {
-        let held: BTreeSet<Reference> = entries.iter().filter_map(name_in_bundle).collect();
+        let held = held(entries, record);
         let filters = Filters {
             include: settings.include.clone(),
             exclude: settings.exclude.clone(),
@@ -112,7 +113,9 @@ impl Carried {
             .filter(|row| row.skipped.is_none() && row.role != Role::Extra)
             .map(|row| (&row.source, row.role.is_runner()))
             .collect();
-        let there = listed.keys().filter(|source| self.held.contains(**source));
+        let there = listed
+            .keys()
+            .filter(|source| self.held.contains_key(**source));
         let (there, all) = (there.count(), listed.len());
         let title = placement.release.title();
         let mut notices = Vec::new();
@@ -123,13 +126,20 @@ impl Carried {
         }
         let offered = relocation.rows().iter().filter(|row| row.skipped.is_none());
         let offered = offered
-            .filter(|row| self.held.contains(&row.source))
+            .filter(|row| self.held.contains_key(&row.source))
             .map(|row| (&row.source, row.role.is_runner()));
         let (kept, unused) = self.filters.choose(offered);
         notices.extend(unused);
         notices.extend(relocation.notices().iter().cloned());
-        let mut pulls = relocation.pulls();
-        pulls.retain(|(source, _)| kept.contains(source));
+        let chosen = relocation.pulls().into_iter();
+        let chosen = chosen.filter(|(source, _)| kept.contains(source));
+        let mut pulls: Vec<(Reference, Reference)> = Vec::new();
+        for (source, name) in chosen {
+            let pull = (self.held.get(&source).unwrap_or(&source).clone(), name);
+            if !pulls.contains(&pull) {
+                pulls.push(pull);
+            }
+        }
         Ok(Shipment {
             pulls,
             notices,
@@ -161,6 +171,25 @@ impl Carried {
             notices,
         })
     }
+}
+
+/// Every name of what the entries are. Upstream may keep one image under two hosts, as it did when
+/// k8s.gcr.io became registry.k8s.io: one entry with two rows in the record.
+fn held(entries: &[Entry], record: Option<&Record>) -> BTreeMap<Reference, Reference> {
+    let names = entries.iter().filter_map(name_in_bundle);
+    let mut held: BTreeMap<_, _> = names.map(|name| (name.clone(), name)).collect();
+    let by_name: BTreeMap<_, &Entry> = entries
+        .iter()
+        .map(|entry| ((&*entry.repository, entry.tag.as_deref()), entry))
+        .collect();
+    for row in record.map_or(&[][..], |record| &record.images) {
+        let entry = by_name.get(&(&*row.repository, row.tag.as_deref()));
+        let same = entry.filter(|entry| row.digest.as_ref() == Some(&entry.descriptor.digest));
+        if let Some(name) = same.and_then(|entry| name_in_bundle(entry)) {
+            held.entry(row.source.clone()).or_insert(name);
+        }
+    }
+    held
 }
 
 /// The name by which an entry is read: upstream's when it is known.

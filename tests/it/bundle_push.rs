@@ -64,6 +64,45 @@ fn a_release_crosses_the_gap_in_every_form() {
 }
 
 #[test]
+fn what_upstream_keeps_under_two_hosts_goes_with_each_version() {
+    let versions = ["1.24", "1.25"];
+    let flags = "--kubernetes-version 1.24 --kubernetes-version 1.25 --conformance-only";
+    let mut references = images::pullable(flags);
+    for reference in &mut references {
+        *reference = reference.replace("k8s.gcr.io/", "registry.k8s.io/");
+    }
+    references.sort_unstable();
+    references.dedup();
+    let source = Faulty::start(images::stand_ins(&references));
+    let (host, mirrors) = (
+        source.host(),
+        images::mirrors(&references, "http://", &source.host()),
+    );
+    let airbuoy = Airbuoy::new();
+    let old = format!("--source-mirror k8s.gcr.io=http://{host}/registry.k8s.io");
+    airbuoy
+        .run(&format!("pull set.tar {flags}{mirrors} {old}"))
+        .exits(0);
+    for version in versions {
+        let target = Faulty::empty();
+        let to = format!("{}/k8s", target.host());
+        let release = format!("--kubernetes-version {version}");
+        let said = airbuoy
+            .run(&format!("push set.tar {to} {release}"))
+            .exits(0);
+        let listed = airbuoy
+            .run(&format!(
+                "images {release} --conformance-only --to {to} -o json"
+            ))
+            .exits(0)
+            .json();
+        let rows = listed.as_array().expect("rows").iter();
+        let wanted = rows.filter(|row| row["skipped"].is_null()).count();
+        assert_eq!(target.tags().len(), wanted, "{version}: {}", said.stderr);
+    }
+}
+
+#[test]
 fn the_config_files_are_those_of_mirror() {
     let source = Faulty::start(numbered(&[1]));
     let outside = Airbuoy::new();
