@@ -83,6 +83,14 @@ fn what_upstream_keeps_under_two_hosts_goes_with_each_version() {
     airbuoy
         .run(&format!("pull set.tar {flags}{mirrors} {old}"))
         .exits(0);
+    let listed = airbuoy.run("bundle ls set.tar -o json").exits(0).json();
+    let images = listed["images"].as_array().expect("images");
+    let kitten = images.iter().find(|image| {
+        let name = image["name"].as_str().unwrap_or_default();
+        name.starts_with("e2e-test-images/kitten:")
+    });
+    let kitten = &kitten.expect("an image of both")["versions"];
+    assert_eq!(kitten.as_array().map(Vec::len), Some(2), "{kitten}");
     for version in versions {
         let target = Faulty::empty();
         let to = format!("{}/k8s", target.host());

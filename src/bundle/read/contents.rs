@@ -95,9 +95,11 @@ impl Bundle {
             }
         }
         let rows = self.record().map_or(&[][..], |record| &record.images);
-        let row = rows
+        // Upstream may keep one image under two hosts: then it has two rows.
+        let rows = rows
             .iter()
-            .find(|row| row.repository == entry.repository && row.tag == entry.tag);
+            .filter(|row| row.repository == entry.repository && row.tag == entry.tag);
+        let versions: BTreeSet<&KubeVersion> = rows.flat_map(|row| &row.versions).collect();
         ImageContents {
             name: entry.name(),
             source: entry.source.as_ref().map(ToString::to_string),
@@ -106,7 +108,7 @@ impl Bundle {
             own,
             shared,
             external,
-            versions: row.map_or_else(Vec::new, |row| row.versions.clone()),
+            versions: versions.into_iter().cloned().collect(),
         }
     }
 }
