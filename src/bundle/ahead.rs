@@ -9,7 +9,7 @@ use futures_util::stream;
 use tokio::task::JoinHandle;
 
 use super::buffers::Buffers;
-use crate::content::{BlobStream, Failure};
+use crate::content::{BlobStream, Code, Failure};
 
 /// One chunk of an answer: small enough to be in the core's own cache still when it is sent.
 /// Measured with a client on the same machine: below 256 KiB the cost per chunk shows.
@@ -28,6 +28,19 @@ pub(super) trait Positioned: Clone + Send + Sync + 'static {
     fn read_cached_at(&self, into: &mut [u8], offset: u64) -> usize;
     /// An error of these bytes, for the person who reads the log.
     fn failure(&self, error: &io::Error) -> Failure;
+}
+
+/// That a blob in `place` could not be read.
+pub(super) fn unreadable(place: &str, error: &io::Error) -> Failure {
+    let reason = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the file became shorter while it was read".to_owned(),
+        _ => error.to_string(),
+    };
+    Failure::new(
+        Code::Local,
+        place,
+        format!("cannot read the blob: {reason}"),
+    )
 }
 
 /// The bytes of `source` from `from` up to `to`.
@@ -131,7 +144,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::content::Code;
 
     /// Bytes of which some are in memory: in stretches of `stretch` bytes, one is and one is not.
     #[derive(Clone)]

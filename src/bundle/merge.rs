@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::index::Entry;
 use super::record::{ImageRecord, Record};
 use crate::catalog::{Conformance, ImageSet};
 use crate::oci::Reference;
@@ -88,6 +89,14 @@ impl ImageRecord {
         self.repository == other.repository
             && self.tag == other.tag
             && (self.tag.is_some() || self.digest == other.digest)
+    }
+
+    /// Whether the entry of `index.json` has the row's name in the bundle. Upstream may keep one
+    /// image under two hosts: then two rows have it.
+    pub fn names(&self, entry: &Entry) -> bool {
+        self.repository == entry.repository
+            && self.tag == entry.tag
+            && (self.tag.is_some() || self.digest.as_ref() == Some(&entry.descriptor.digest))
     }
 }
 

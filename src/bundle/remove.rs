@@ -189,12 +189,8 @@ fn strip(record: &mut Record, versions: &[KubeVersion]) -> (Vec<ImageRecord>, us
 
 /// Whether the entry is that row's. What somebody has pushed under its name since is not.
 fn names(row: &ImageRecord, entry: &Entry) -> bool {
-    let digest = &entry.descriptor.digest;
-    let same = row.repository == entry.repository && row.tag == entry.tag;
-    same && match &row.digest {
-        Some(wanted) => wanted == digest,
-        None => row.tag.is_some(),
-    }
+    let wanted = row.digest.as_ref();
+    row.names(entry) && wanted.is_none_or(|wanted| *wanted == entry.descriptor.digest)
 }
 
 fn called(row: &ImageRecord) -> String {

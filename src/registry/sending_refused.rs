@@ -55,16 +55,15 @@ impl Inner {
         let quirks = &place.host.quirks;
         let host = place.host.authority();
         let status = response.status();
-        let rejected = if status == StatusCode::UNAUTHORIZED {
-            Some(
-                self.forget_token(upload, location, response.headers())
+        let registry = place.url("blobs/uploads/").await.ok();
+        let rejected = match &registry {
+            Some(registry) if status == StatusCode::UNAUTHORIZED => Some(
+                self.forget_token(upload, location, registry, response.headers())
                     .await,
-            )
-        } else {
-            None
+            ),
+            _ => None,
         };
         let after = retry_after_of(response.headers());
-        let registry = place.url("blobs/uploads/").await.ok();
         let elsewhere = registry.is_some_and(|url| authority(&url) != authority(location));
         let answer = Answer {
             response,
@@ -133,12 +132,15 @@ impl Inner {
     }
 
     /// Replaces the token that a PUT was refused with; true when another try may go better.
-    async fn forget_token(&self, upload: &Upload, location: &Url, headers: &HeaderMap) -> bool {
+    async fn forget_token(
+        &self,
+        upload: &Upload,
+        location: &Url,
+        registry: &Url,
+        headers: &HeaderMap,
+    ) -> bool {
         let place = &upload.place;
         let Ok(Some(rejected)) = self.upload_grant(place, location).await else {
-            return false;
-        };
-        let Ok(registry) = place.url("blobs/uploads/").await else {
             return false;
         };
         let scopes = Scopes::push(place.path());
@@ -146,7 +148,7 @@ impl Inner {
             host: &place.host,
             path: place.path(),
             scopes: &scopes,
-            url: &registry,
+            url: registry,
         };
         matches!(
             self.renew(access, headers, Some(&rejected)).await,

@@ -134,13 +134,12 @@ async fn serve<S: Store>(
         Endpoint::Registry(route) => Some(route),
     };
     operation.admit()?;
-    let user = operation.login(parts).await?;
-    let owner = match &user {
-        Some(user) => Owner::User(user.clone()),
+    let owner = match operation.login(parts).await? {
+        Some(user) => Owner::User(user),
         None => Owner::Address(tally.client()),
     };
     if let Some(line) = &mut tally.line {
-        line.user = user;
+        line.user = owner.user().map(str::to_owned);
     }
     let Some(route) = route else {
         return Ok(operation.report(shared.uploads.count()));

@@ -35,6 +35,16 @@ pub(super) enum Owner {
     Address(IpAddr),
 }
 
+impl Owner {
+    /// The name of who has logged in.
+    pub(super) fn user(&self) -> Option<&str> {
+        match self {
+            Self::User(name) => Some(name),
+            Self::Address(_) => None,
+        }
+    }
+}
+
 /// The open sessions.
 pub(super) struct Uploads<U> {
     state: Mutex<State<U>>,

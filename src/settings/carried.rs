@@ -178,14 +178,11 @@ impl Carried {
 fn held(entries: &[Entry], record: Option<&Record>) -> BTreeMap<Reference, Reference> {
     let names = entries.iter().filter_map(name_in_bundle);
     let mut held: BTreeMap<_, _> = names.map(|name| (name.clone(), name)).collect();
-    let by_name: BTreeMap<_, &Entry> = entries
-        .iter()
-        .map(|entry| ((&*entry.repository, entry.tag.as_deref()), entry))
-        .collect();
     for row in record.map_or(&[][..], |record| &record.images) {
-        let entry = by_name.get(&(&*row.repository, row.tag.as_deref()));
-        let same = entry.filter(|entry| row.digest.as_ref() == Some(&entry.descriptor.digest));
-        if let Some(name) = same.and_then(|entry| name_in_bundle(entry)) {
+        let is_its = |entry: &&Entry| {
+            row.names(entry) && row.digest.as_ref() == Some(&entry.descriptor.digest)
+        };
+        if let Some(name) = entries.iter().find(is_its).and_then(name_in_bundle) {
             held.entry(row.source.clone()).or_insert(name);
         }
     }
@@ -266,9 +263,7 @@ fn extras(entries: &[Entry], record: Option<&Record>, sets: &[ImageSet]) -> Vec<
     }
     let belongs = |entry: &Entry| {
         let rows = record.map_or(&[][..], |record| &record.images);
-        let row = rows
-            .iter()
-            .find(|row| row.repository == entry.repository && row.tag == entry.tag);
+        let row = rows.iter().find(|row| row.names(entry));
         row.is_none_or(|row| {
             sets.is_empty() || sets.iter().any(|set| row.versions.contains(&set.version))
         })

@@ -95,10 +95,7 @@ impl Bundle {
             }
         }
         let rows = self.record().map_or(&[][..], |record| &record.images);
-        // Upstream may keep one image under two hosts: then it has two rows.
-        let rows = rows
-            .iter()
-            .filter(|row| row.repository == entry.repository && row.tag == entry.tag);
+        let rows = rows.iter().filter(|row| row.names(entry));
         let versions: BTreeSet<&KubeVersion> = rows.flat_map(|row| &row.versions).collect();
         ImageContents {
             name: entry.name(),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::super::ahead::{self, Positioned};
 use super::super::slices::Slices;
-use crate::content::{BlobReader, BlobStream, Code, Failure};
+use crate::content::{BlobReader, BlobStream, Failure};
 
 /// Where the bytes of a blob lie, opened.
 #[derive(Debug, Clone)]
@@ -51,12 +51,7 @@ impl Positioned for Region {
 
     fn failure(&self, error: &io::Error) -> Failure {
         let path = self.bytes.path_at(self.offset);
-        let host = path.map_or("bundle", |path| path.as_str());
-        let reason = match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the file became shorter while it was read".to_owned(),
-            _ => error.to_string(),
-        };
-        Failure::new(Code::Local, host, format!("cannot read the blob: {reason}"))
+        ahead::unreadable(path.map_or("bundle", |path| path.as_str()), error)
     }
 }
 
@@ -79,6 +74,7 @@ mod tests {
     use futures_util::TryStreamExt as _;
 
     use super::*;
+    use crate::content::Code;
 
     fn region(name: &str, content: &[u8], skip: usize) -> (tempfile::TempDir, Region) {
         let dir = tempfile::tempdir().expect("a folder");

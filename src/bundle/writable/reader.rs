@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::bundle::ahead::{self, Positioned};
 use crate::bundle::disk::{DiskFile, read_full};
-use crate::content::{BlobReader, BlobStream, Code, Failure};
+use crate::content::{BlobReader, BlobStream, Failure};
 
 /// An open blob. It can be read to its end also when it is deleted meanwhile.
 #[derive(Clone)]
@@ -25,8 +25,7 @@ impl FileBlob {
 impl Positioned for FileBlob {
     fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
         if read_full(&*self.file, offset, into)? < into.len() {
-            let error = "the file became shorter while it was read";
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(())
     }
@@ -36,8 +35,7 @@ impl Positioned for FileBlob {
     }
 
     fn failure(&self, error: &io::Error) -> Failure {
-        let reason = format!("cannot read the blob: {error}");
-        Failure::new(Code::Local, &*self.bundle, reason)
+        ahead::unreadable(&self.bundle, error)
     }
 }
 

@@ -94,20 +94,14 @@ impl State {
                 held,
                 ..
             } => {
-                let held_here = |child: &Digest| {
-                    repository(name).is_some_and(|here| here.manifests.contains_key(child))
-                };
-                let blobs = held.blobs.iter().map(|blob| &blob.digest);
-                let mut missing = blobs.filter(|blob| self.blob(name, blob).is_none());
-                let children = held.children.iter().map(|child| &child.digest);
-                let mut orphaned = children.filter(|child| !held_here(child));
-                if let Some(missing) = missing.next().or_else(|| orphaned.next()) {
+                let mut blobs = held.blobs.iter().map(|blob| &blob.digest);
+                if let Some(missing) = blobs.find(|blob| self.blob(name, blob).is_none()) {
                     return Err(StoreError::Missing(missing.clone()));
                 }
                 for child in &held.children {
                     let here = repository(name).and_then(|here| here.manifests.get(&child.digest));
-                    let own = here.map(|here| &*here.descriptor.media_type);
-                    own.map_or(Ok(()), |own| RawManifest::check_child(child, own))?;
+                    let here = here.ok_or_else(|| StoreError::Missing(child.digest.clone()))?;
+                    RawManifest::check_child(child, &here.descriptor.media_type)?;
                 }
                 Ok(true)
             }
